@@ -1,0 +1,95 @@
+// What the core asks of the world, in the order in which the world must do it. Taken once per turn
+// of the loop.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "proto/blob.hpp"
+#include "proto/clock.hpp"
+#include "proto/ids.hpp"
+#include "proto/messages.hpp"
+
+namespace fanmill::broker {
+
+// ---- writes: what the store keeps, in this order ----
+struct PutJob {
+  JobId job;
+  std::string key;
+  JobOptions options;
+};
+struct PutChunk {
+  JobId job;
+  TaskIndex first;
+  std::uint64_t count{};
+  std::vector<Block> blocks;
+  Blob bytes;
+};
+struct PutClose {
+  JobId job;
+  std::uint64_t total{};
+};
+// One recorded batch of results. Of the batch's tasks only those in `valid` count: the others had a
+// record already.
+struct PutRecord {
+  JobId job;
+  RecordId record;
+  TaskIndex batch_first;
+  std::uint64_t batch_count{};
+  std::vector<IndexRange> valid;
+  Outcome outcome{};
+  bool dead_lettered{};
+  AttemptToken token;
+  std::uint32_t attempt{};
+  std::string worker;
+  std::uint64_t values_bytes{};
+  std::uint64_t run_ns{};
+  Blob bytes;
+};
+struct DropChunk {
+  JobId job;
+  TaskIndex first;
+};
+struct DropRecord {
+  JobId job;
+  RecordId record;
+};
+struct DropJob {  // with all its chunks and records
+  JobId job;
+};
+using StoreWrite =
+    std::variant<PutJob, PutChunk, PutClose, PutRecord, DropChunk, DropRecord, DropJob>;
+
+// ---- messages: their blobs are named, and fetched from the store when they leave ----
+struct ChunkBytes {  // bytes [offset, offset + bytes) of the chunk that begins with task `chunk`
+  JobId job;
+  TaskIndex chunk;
+  std::size_t offset{};
+  std::size_t bytes{};
+};
+struct RecordBytes {  // the whole blob of a record
+  JobId job;
+  RecordId record;
+};
+using BlobSource = std::variant<std::monostate, Blob, ChunkBytes, RecordBytes>;
+
+struct Outgoing {
+  PeerId peer;
+  SessionId session;
+  std::variant<ToProducer, ToWorker> message;
+  BlobSource blob;
+  std::optional<ChunkBytes> tuples;  // appended to the blob (Rows of a job with rows_with_tuples)
+};
+
+struct Duties {
+  std::vector<StoreWrite> writes;  // 1. hand to the store, in this order
+  std::vector<Outgoing>
+      send_now;  // 2. promises nothing durable: heartbeats, progress, leases of durable chunks
+  std::vector<Outgoing>
+      send_after;  // 3. once every write handed over so far, of all turns, is durable
+  std::optional<MonoTime> wake_at;  // 4. latest time of the next step
+};
+
+}  // namespace fanmill::broker

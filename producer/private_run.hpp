@@ -1,0 +1,38 @@
+// A private run: the broker's loop and the agent's loop as two threads of this process, over
+// inproc, and executors as child processes. The one place where the three roles meet; this header
+// names none of them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "proto/channel.hpp"
+#include "proto/error.hpp"
+
+namespace fanmill {
+
+struct PrivateRunOptions {
+  std::uint32_t slots = 0;  // 0: the cores this process may use
+  bool allow_exec = true;
+};
+
+class PrivateRun {
+ public:
+  // Both threads run and the endpoint can be connected to. Signals must be blocked already in the
+  // calling thread.
+  static Result<PrivateRun> start(ChannelContext& context, const PrivateRunOptions& options);
+  PrivateRun(PrivateRun&&) noexcept;
+  PrivateRun& operator=(PrivateRun&&) noexcept;
+  ~PrivateRun();  // stop: kills what runs, joins both threads; no process is left
+
+  const std::string& endpoint() const;
+  std::uint32_t slots() const;
+
+ private:
+  struct State;
+  explicit PrivateRun(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace fanmill

@@ -1,0 +1,112 @@
+// The producer's session with a broker: submits under credit, gathers by cursor, repeats what was
+// not acknowledged and survives reconnects. Pure; the loop around it is producer/client.hpp, and
+// the simulator's is tests/sim.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "proto/blob.hpp"
+#include "proto/chunk.hpp"
+#include "proto/clock.hpp"
+#include "proto/codec.hpp"
+#include "proto/messages.hpp"
+
+namespace fanmill::producer {
+
+struct SessionConfig {
+  InstanceId instance;
+  std::string host;
+  std::uint32_t pid{};
+  std::uint64_t seed = 0;
+  std::uint64_t window_bytes = limits::kGatherWindowBytes;
+};
+
+// Local number of a job of this session, from 0 in the order of open().
+struct JobHandle {
+  std::uint32_t value{};
+  friend constexpr auto operator<=>(JobHandle, JobHandle) = default;
+};
+
+// ---- what the session tells its user, in order ----
+struct Opened {
+  JobHandle handle;
+  JobOpened job;
+};
+struct RowsArrived {  // handed over exactly once and in cursor order; call rows_done() when taken
+                      // care of
+  JobHandle handle;
+  Rows rows;
+  Blob blob;
+};
+struct StatusArrived {
+  JobHandle handle;
+  JobStatus status;
+};
+struct EventArrived {
+  JobHandle handle;
+  JobEvent event;
+  Blob blob;
+};
+struct Ended {
+  JobHandle handle;
+  JobCounts counts;
+};
+struct JobRefused {  // this job is over
+  JobHandle handle;
+  Error error;
+};
+using Notice = std::variant<Opened, RowsArrived, StatusArrived, EventArrived, Ended, JobRefused>;
+
+struct ToSend {
+  FromProducer message;
+  SessionId session;
+  Blob blob;
+};
+struct SessionDuties {
+  bool reconnect = false;
+  std::vector<ToSend> send;
+  std::vector<Notice> notices;
+  std::optional<MonoTime> wake_at;
+};
+
+class Session {
+ public:
+  Session(SessionConfig config, MonoTime now);
+  Session(Session&&) noexcept;
+  ~Session();
+
+  // ---- from the transport ----
+  void connected(MonoTime now);
+  void message(const Envelope<ToProducer>& envelope, const Blob& blob, MonoTime now);
+  void garbled(const Error& error, MonoTime now);
+  void tick(MonoTime now);
+
+  // ---- from the user ----
+  // `key` makes the job idempotent. Rows are asked for from the start, in `order`.
+  JobHandle open(std::string key, JobOptions options, RowOrder order, MonoTime now);
+  // Whether another chunk may be submitted now: opened, not closed, within credit and with few
+  // chunks unacknowledged.
+  bool may_submit(JobHandle job) const;
+  void submit(JobHandle job, ChunkBuilder::Chunk chunk, MonoTime now);  // only if may_submit()
+  void close(JobHandle job, MonoTime now);
+  void cancel(JobHandle job, std::uint64_t grace_ms, MonoTime now);  // see CancelJob
+  void rows_done(JobHandle job, std::uint64_t cursor,
+                 MonoTime now);  // Rows::next of the last rows taken care of
+  void goodbye(MonoTime now);
+
+  SessionDuties take_duties(MonoTime now);
+  bool is_connected() const;                     // welcomed, and not silent since
+  std::uint64_t submitted(JobHandle job) const;  // tasks handed to submit()
+  std::uint64_t accepted(JobHandle job) const;   // tasks acknowledged
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace fanmill::producer

@@ -1,0 +1,82 @@
+// The only place that touches ZeroMQ: two-frame messages [header][blob] over a ROUTER (broker) or a
+// DEALER (peer). Blobs longer than limits::kPartBytesMax travel as a series of part messages and
+// are put together again here, under a bound per peer. One thread owns a channel for life.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "proto/blob.hpp"
+#include "proto/error.hpp"
+#include "proto/ids.hpp"
+
+namespace fanmill {
+
+// One per process. Not copyable; destroyed after every channel.
+class ChannelContext {
+ public:
+  ChannelContext();
+  ~ChannelContext();
+  ChannelContext(const ChannelContext&) = delete;
+  ChannelContext& operator=(const ChannelContext&) = delete;
+  void* handle() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+struct Received {
+  PeerId peer;         // of a ServerChannel; zero for a PeerChannel
+  std::string header;  // encoded, not checked
+  Blob blob;
+};
+
+enum class SendStatus : std::uint8_t { kSent, kWouldBlock, kPeerGone };
+
+// ROUTER with mandatory routing.
+class ServerChannel {
+ public:
+  // `endpoint`: inproc://NAME or ipc://PATH. TCP is refused (kUsage) as long as there are no keys.
+  // An ipc path is made with mode 0600 in a directory that must not be writable by others; a stale
+  // socket file of a dead broker is taken over, a live one refused (kSystem).
+  static Result<ServerChannel> bind(ChannelContext& context, const std::string& endpoint);
+  ServerChannel(ServerChannel&&) noexcept;
+  ServerChannel& operator=(ServerChannel&&) noexcept;
+  ~ServerChannel();
+
+  // The next whole message, or nothing when none is waiting. Malformed multiparts are dropped and
+  // counted.
+  std::optional<Received> receive();
+  SendStatus send(PeerId peer, std::string_view header, const Blob& blob);
+  void* socket() const;  // for zmq::poll only
+  std::uint64_t dropped() const;
+
+ private:
+  struct Impl;
+  explicit ServerChannel(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// DEALER, one per session: after a protocol error or silence, close it and connect another.
+class PeerChannel {
+ public:
+  static Result<PeerChannel> connect(ChannelContext& context, const std::string& endpoint);
+  PeerChannel(PeerChannel&&) noexcept;
+  PeerChannel& operator=(PeerChannel&&) noexcept;
+  ~PeerChannel();
+
+  std::optional<Received> receive();
+  SendStatus send(std::string_view header, const Blob& blob);
+  void* socket() const;
+
+ private:
+  struct Impl;
+  explicit PeerChannel(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace fanmill

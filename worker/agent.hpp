@@ -1,0 +1,46 @@
+// The worker agent's loop: sockets, executor processes and signals around the pure AgentCore. One
+// thread owns it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proto/channel.hpp"
+#include "proto/error.hpp"
+
+namespace fanmill::worker {
+
+struct AgentOptions {
+  std::string endpoint;       // of the broker
+  std::uint32_t slots = 0;    // 0: the cores this process may use (sched_getaffinity, cgroup quota)
+  std::string name;           // empty: the host's name
+  std::string executor_path;  // empty: fanmill-executor beside the running program
+  bool allow_exec = false;    // offer to run commands
+  bool reconnect_quietly = false;  // a private run: no log line about the first connection
+};
+
+class Agent {
+ public:
+  // Starts nothing yet. kSystem where the executor program is missing.
+  static tl::expected<Agent, Error> make(ChannelContext& context, AgentOptions options);
+  Agent(Agent&&) noexcept;
+  ~Agent();  // kills what still runs; no process is left
+
+  // Runs until drained or stopped; returns 0, or 3 when the system refused something. The thread
+  // that calls it spawns the executors, and must live as long as they do (their death signal is
+  // bound to it).
+  int run();
+
+  // From any thread or signal handler.
+  void request_drain();  // give back what is not started, finish what runs, leave
+  void request_stop();   // kill what runs, leave at once
+
+ private:
+  struct State;
+  explicit Agent(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace fanmill::worker
