@@ -33,6 +33,8 @@ class Agent {
   // bound to it).
   int run();
 
+  std::uint32_t slots() const;  // after "auto" has been worked out
+
   // From any thread or signal handler.
   void request_drain();  // give back what is not started, finish what runs, leave
   void request_stop();   // kill what runs, leave at once

@@ -1,0 +1,9 @@
+# The I/O around the core: store, loop, and the program.
+add_library(fanmill_broker_io STATIC
+  loop.cpp
+  memory_store.cpp
+  spill_file.cpp)
+target_link_libraries(fanmill_broker_io PUBLIC fanmill_broker_core fanmill_channel)
+
+add_executable(fanmill-broker main.cpp)
+target_link_libraries(fanmill-broker PRIVATE fanmill_broker_io CLI11::CLI11)

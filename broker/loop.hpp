@@ -1,0 +1,37 @@
+// The broker's loop: one ROUTER socket and a store around the pure core. One thread owns it.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "broker/core/core.hpp"
+#include "broker/store.hpp"
+#include "proto/channel.hpp"
+#include "proto/error.hpp"
+
+namespace fanmill::broker {
+
+struct LoopOptions {
+  std::string endpoint;  // inproc://NAME or ipc://PATH
+  CoreConfig core;
+  std::unique_ptr<Store> store;
+};
+
+class Loop {
+ public:
+  // Bound when it returns: peers may connect at once. Errors are those of ServerChannel::bind.
+  static Result<Loop> bind(ChannelContext& context, LoopOptions options);
+  Loop(Loop&&) noexcept;
+  Loop& operator=(Loop&&) noexcept;
+  ~Loop();
+
+  void run();           // until request_stop()
+  void request_stop();  // from any thread or signal handler
+
+ private:
+  struct State;
+  explicit Loop(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace fanmill::broker
