@@ -14,6 +14,7 @@
 #include "proto/chunk.hpp"
 #include "proto/clock.hpp"
 #include "proto/codec.hpp"
+#include "proto/limits.hpp"
 #include "proto/messages.hpp"
 
 namespace fanmill::producer {

@@ -78,7 +78,10 @@ class ChunkBuilder {
   std::vector<Block> blocks_;
   std::uint64_t tuples_ = 0;
   std::size_t block_start_ = 0;
+  std::size_t tuple_start_ = 0;
   std::uint32_t block_tuples_ = 0;
+
+  void close_block(std::size_t end);
 };
 
 }  // namespace fanmill

@@ -54,7 +54,9 @@ struct Done {  // type 2
   std::uint64_t run_ns{};
   std::string_view blob;  // points into the frame
 };
-// Nothing from `position` on was begun; the executor has met `end` and forgotten its queue.
+// Nothing from `position` on was begun; the executor has met `end` and forgotten its queue. A Work
+// frame sent before that may still lie unread in the socket: from Stopped on the executor passes
+// over every Work until the next Bind, which the agent always sends before it deals again.
 struct Stopped {  // type 3
   std::uint64_t position{};
 };

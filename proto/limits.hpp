@@ -20,8 +20,8 @@ inline constexpr std::size_t kMiB = 1024 * kKiB;
 inline constexpr std::size_t kHeaderBytesMax = 256 * kKiB;  // one msgpack header
 inline constexpr std::size_t kPartBytesMax =
     256 * kKiB;  // one blob frame; longer blobs travel as a series of parts
-inline constexpr std::size_t kBlobBytesMax = 256 * kMiB + 64 * kKiB;  // a reassembled blob
-inline constexpr std::size_t kFrameBytesMax = 1 * kMiB + 64;          // ZMQ_MAXMSGSIZE
+inline constexpr std::size_t kBlobBytesMax = 257 * kMiB;      // a reassembled blob
+inline constexpr std::size_t kFrameBytesMax = 1 * kMiB + 64;  // ZMQ_MAXMSGSIZE
 inline constexpr std::uint32_t kStrikesMax = 3;  // malformed messages before a session ends
 
 // Values and tuples.
@@ -30,6 +30,8 @@ inline constexpr std::size_t kTupleBytesMax = 256 * kMiB;
 inline constexpr std::uint32_t kValueDepthMax = 8;
 inline constexpr std::uint32_t kTupleElementsMax = 65536;
 inline constexpr std::size_t kNameBytesMax = 256;  // of functions, parameters, workers, jobs
+inline constexpr std::size_t kSignatureBytesMax = 4 * kKiB;
+inline constexpr std::size_t kArgumentBytesMax = 128 * kKiB;  // one element of a command's argv
 
 // Chunks: what is submitted, stored and acknowledged at once.
 inline constexpr std::uint32_t kBlockTuplesMax = 256;
@@ -84,8 +86,10 @@ inline constexpr auto kResultFlushTime = 1ms;  // an executor reports after so m
 inline constexpr auto kCancelGrace = 5s;
 
 static_assert(kPartBytesMax + 64 <= kFrameBytesMax && kHeaderBytesMax <= kFrameBytesMax);
-static_assert(kValueBytesMax <= kBlobBytesMax && kTupleBytesMax <= kBlobBytesMax);
 static_assert(kBlockBytesAim <= kChunkBytesAim);
+// A chunk may end with an over-long tuple, and a batch of results with an over-long value.
+static_assert(kTupleBytesMax + kChunkBytesAim <= kBlobBytesMax);
+static_assert(kValueBytesMax + kChunkBytesAim <= kBlobBytesMax);
 static_assert(kLeaseDuration >= 3 * kHeartbeatInterval);
 static_assert(kChunkTuplesMax <= kProducerWindowTasks && kChunkTuplesMax <= kWorkerWindowTasks);
 static_assert(kChunkBytesAim * 2 <= kProducerWindowBytes);

@@ -14,6 +14,7 @@
 #include "proto/clock.hpp"
 #include "proto/codec.hpp"
 #include "proto/executor_frames.hpp"
+#include "proto/limits.hpp"
 #include "proto/messages.hpp"
 
 namespace fanmill::worker {

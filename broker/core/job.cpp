@@ -1,0 +1,86 @@
+#include "broker/core/job.hpp"
+
+#include <algorithm>
+
+#include "proto/error.hpp"
+
+namespace fanmill::broker {
+
+Chunk* Job::chunk_of(TaskIndex index) {
+  auto it = chunks.upper_bound(index.value);
+  if (it == chunks.begin()) return nullptr;
+  --it;
+  return it->second.range().contains(index) ? &it->second : nullptr;
+}
+
+std::uint32_t Job::attempt_of(TaskIndex index) const {
+  const auto it = exceptions.find(index.value);
+  return it == exceptions.end() ? 1 : it->second.attempt();
+}
+
+IndexRange Job::next_tasks(std::uint64_t most, bool fresh_too) const {
+  IndexRange run;
+  if (!ready.empty()) {
+    run = ready.next_run({}, most);
+    // One lease is of one attempt: it ends where that changes.
+    auto exception = exceptions.lower_bound(run.first.value);
+    if (exception != exceptions.end()) {
+      const std::uint32_t attempt = attempt_of(run.first);
+      if (attempt == 1) {
+        run.count = std::min(run.count, exception->first - run.first.value);
+      } else {
+        std::uint64_t alike = 0;
+        while (alike < run.count && exception != exceptions.end() &&
+               exception->first == run.first.value + alike &&
+               exception->second.attempt() == attempt) {
+          ++alike;
+          ++exception;
+        }
+        run.count = alike;
+      }
+    }
+  } else if (fresh_too && fresh.value < next_index) {
+    run = {fresh, std::min(most, next_index - fresh.value)};
+  }
+  if (run.empty()) return run;
+  const Chunk* chunk = const_cast<Job*>(this)->chunk_of(run.first);
+  FANMILL_ASSERT(chunk != nullptr);
+  run.count = std::min(run.count, chunk->range().end() - run.first);
+  return run;
+}
+
+void Job::taken(IndexRange tasks) {
+  if (!ready.empty()) {
+    ready.remove(tasks);
+  } else {
+    FANMILL_ASSERT(tasks.first == fresh);
+    fresh = tasks.end();
+  }
+}
+
+void Job::forget_delay(std::map<std::uint64_t, History>::iterator exception) {
+  if (!exception->second.retry_at) return;
+  delayed.erase({*exception->second.retry_at, exception->first});
+  exception->second.retry_at.reset();
+}
+
+void Job::move_due_retries(MonoTime now) {
+  while (!delayed.empty() && delayed.begin()->first <= now) {
+    const std::uint64_t index = delayed.begin()->second;
+    forget_delay(exceptions.find(index));
+    ready.add({TaskIndex{index}, 1});
+  }
+}
+
+Credit Job::credit(std::uint64_t window_tasks, std::uint64_t window_bytes) const {
+  return {counts.terminal() + window_tasks, released_bytes + window_bytes};
+}
+
+JobCounts Job::counted() const {
+  JobCounts now = counts;
+  now.accepted = next_index;
+  now.running = std::min(leased, next_index - counts.terminal());
+  return now;
+}
+
+}  // namespace fanmill::broker

@@ -1,0 +1,151 @@
+// What the broker knows of one job. The state of its tasks is kept in sets:
+//
+//   [0, fresh)           dealt at least once; each is in `done`, `ready`, `delayed` or in a lease
+//   [fresh, next_index)  accepted, never dealt
+//
+// and what is peculiar to single tasks (attempts that failed) in one map of exceptions. A task that
+// ended while a second attempt of it was out is in `done` and in that lease; done wins.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "broker/core/index_set.hpp"
+#include "proto/chunk.hpp"
+#include "proto/clock.hpp"
+#include "proto/limits.hpp"
+#include "proto/messages.hpp"
+
+namespace fanmill::broker {
+
+struct Chunk {
+  TaskIndex first;
+  ChunkTable table;
+  std::uint64_t write{};           // the number of its PutChunk
+  std::uint64_t unfinished{};      // tasks without a record
+  std::uint64_t unacknowledged{};  // tasks whose rows the reader has not acknowledged
+  IndexRange range() const { return {first, table.tuples()}; }
+};
+
+// A task that did not simply succeed at its first attempt.
+struct History {
+  std::uint32_t failures{};
+  std::uint32_t crashes{};
+  std::uint32_t losses{};
+  std::optional<MonoTime> retry_at;  // it waits in `delayed`
+  std::uint32_t attempt() const { return 1 + failures + crashes + losses; }
+};
+
+// A recorded batch, kept while rows of it may have to be sent.
+struct Record {
+  RecordId id;
+  IndexRange batch;
+  Outcome outcome{};
+  bool dead_lettered{};
+  AttemptToken token;
+  std::uint32_t attempt{};
+  std::string worker;
+  std::uint64_t values_bytes{};
+  std::uint64_t run_ns{};
+  std::uint64_t blob_bytes{};
+  std::uint32_t slices{};  // not yet acknowledged
+};
+
+struct Slice {
+  IndexRange range;
+  std::shared_ptr<Record> record;
+};
+
+struct Reader {
+  SessionId session;
+  RowOrder order{};
+  std::uint64_t window{};
+  std::uint64_t acknowledged{};  // cursors: a task index in input order, else a slice's position
+  std::uint64_t sent{};
+  std::uint64_t sent_ever{};  // the highest that `sent` was, before rewinds
+  struct InFlight {
+    std::uint64_t next{};
+    std::uint64_t bytes{};
+  };
+  std::deque<InFlight> in_flight;
+  std::uint64_t in_flight_bytes{};
+  bool ended_said = false;  // JobEnded was sent since the last question
+};
+
+struct Job {
+  // ---- what was asked for ----
+  JobId id;
+  std::string key;
+  JobOptions options;
+  SessionId owner;  // the producer's session that opened or last read it; zero if gone
+  std::optional<MonoTime> owner_gone_at;
+  bool closed = false;
+  bool cancelled = false;
+  bool paused = false;  // its producer is gone for too long
+  std::uint64_t cancel_grace_ms{};
+
+  // ---- tuples ----
+  std::uint64_t next_index{};
+  std::map<std::uint64_t, Chunk> chunks;  // by first task
+  std::uint64_t accepted_bytes{};
+  std::uint64_t released_bytes{};  // of chunks that hold nothing up any more
+  Credit credit_said;
+  MonoTime submitted_at;
+
+  // ---- tasks ----
+  TaskIndex fresh;
+  IndexSet ready;
+  IndexSet done;
+  std::map<std::uint64_t, History> exceptions;
+  std::set<std::pair<MonoTime, std::uint64_t>> delayed;
+  std::uint64_t leased{};
+  JobCounts counts;  // `running` is filled in when asked for
+
+  // ---- measures ----
+  bool measured = false;
+  double mean_ns{};  // of one task
+  std::uint64_t batch_limit = 1;
+
+  // ---- rows ----
+  std::uint64_t records{};
+  std::uint64_t unacknowledged_bytes{};
+  std::map<std::uint64_t, Slice> rows;  // by first task, unless forgotten as acknowledged
+  std::deque<Slice> log;                // in the order of recording; log[0] has position log_start
+  std::uint64_t log_start{};
+  // Of a job that forgets what is delivered: the only order it still can be read in, up to where
+  // rows were acknowledged (a cursor), and up to where they were ever sent.
+  std::optional<RowOrder> order;
+  std::uint64_t forgotten{};
+  std::uint64_t sent_ever{};
+  std::optional<Reader> reader;
+
+  // ---- bookkeeping of the turn ----
+  bool dirty = false;         // rows, credit or end may be due
+  bool accept_due = false;    // an Accepted was asked for
+  bool status_armed = false;  // a kStatus timer is out
+  bool stopped = false;       // the workers were told that it is over
+
+  bool all_done() const { return closed && counts.terminal() == next_index; }
+  bool has_work() const { return !ready.empty() || fresh.value < next_index; }
+
+  Chunk* chunk_of(TaskIndex index);
+  std::uint32_t attempt_of(TaskIndex index) const;
+  // Up to `most` tasks that may be dealt next, of one chunk and one attempt: those that came back
+  // first, by index. Empty if there are none. `fresh_too`: also such as were never dealt.
+  IndexRange next_tasks(std::uint64_t most, bool fresh_too) const;
+  void taken(IndexRange tasks);  // what next_tasks() gave is dealt now
+  // Tasks that wait in `delayed` no longer do.
+  void forget_delay(std::map<std::uint64_t, History>::iterator exception);
+  void move_due_retries(MonoTime now);
+  Credit credit(std::uint64_t window_tasks, std::uint64_t window_bytes) const;
+  JobCounts counted() const;
+};
+
+}  // namespace fanmill::broker

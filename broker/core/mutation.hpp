@@ -1,0 +1,52 @@
+// Deliberate bugs for the tests of the tests: a simulator or a unit test that does not notice one of
+// these is worthless. Outside fanmill_broker_core_mutable every question is answered at compile time
+// with no.
+#pragma once
+
+#include <cstdint>
+
+namespace fanmill::broker {
+
+enum class Mutation : std::uint8_t {
+  kNone = 0,
+  // -- acknowledged before durable --
+  kAckRepeatedSubmitEarly,  // a repeated Submit is answered at once, not after the chunk's commit
+  kAckSubmitEarly,          // the first Accepted of a chunk leaves before its commit
+  kAckResultsEarly,         // ReportsTaken leaves before the records' commit
+  kLeaseBeforeDurable,      // a lease leaves before its chunk's commit
+  kRowsBeforeDurable,       // rows leave before their record's commit
+  // -- who may say what --
+  kAcceptStaleFailure,  // a failure or crash counts although its token no longer holds the task
+  kRecordTwice,         // a second success of a task that has a record is recorded too
+  kReuseTokens,         // every second lease gets the token of the one before it
+  kSkipReportOrder,     // reports are processed out of order, and repeats of them again
+  // -- leases --
+  kExpireAfterPause,       // a pause of the broker is charged to the workers' leases
+  kChargeUnstarted,        // a lost worker's unstarted tasks are charged a loss like running ones
+  kLoseAtOnce,             // one loss with its worker dead-letters a task
+  kKeepUnclaimedLeases,    // a re-hello does not return the leases it does not name
+  kDropReturnedRange,      // the last range of a Returned is forgotten
+  kSkipDigestComparison,   // heartbeats renew whatever the broker believes, lost leases included
+  kForgetRetryAfterCrash,  // a crashed task below its limit is never dealt again
+  kForgetLostLeases,       // the tasks of a lost worker are not dealt again
+  // -- flow --
+  kCreditAsDelta,  // every credit message is added to what was there
+  kExceedCredit,   // leases go beyond the worker's credit
+  kIgnoreWindow,   // rows are sent past the reader's window
+  // -- delivery --
+  kOutOfOrderRows,         // in input order, a gap before the next recorded slice is jumped over
+  kEndBeforeAcknowledged,  // JobEnded once every task is terminal, acknowledged or not
+  kNoRewind,               // a repeated Gather does not send lost rows again
+  kForgetUnacknowledged,   // rows are dropped from the store when they are sent
+};
+inline constexpr int kMutations = static_cast<int>(Mutation::kForgetUnacknowledged);
+
+#ifdef FANMILL_MUTATIONS
+// The bug that is switched on, in the whole process; tests set it before they make a core.
+inline Mutation active_mutation = Mutation::kNone;
+inline bool mutated(Mutation mutation) { return active_mutation == mutation; }
+#else
+constexpr bool mutated(Mutation /*mutation*/) { return false; }
+#endif
+
+}  // namespace fanmill::broker

@@ -1,0 +1,321 @@
+#include "broker/core/sink.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "broker/core/delivery.hpp"
+#include "broker/core/leases.hpp"
+#include "broker/core/mutation.hpp"
+#include "broker/core/workers.hpp"
+#include "proto/result_batch.hpp"
+
+namespace fanmill::broker {
+namespace {
+
+constexpr std::chrono::milliseconds kRetryBase{100};
+constexpr std::chrono::seconds kRetryMost{30};
+constexpr std::chrono::milliseconds kRecallAgainAfter{50};  // where there was nothing to give back
+constexpr double kMeanWeight = 0.25;                        // of the latest report
+
+std::uint64_t sum(const std::vector<IndexRange>& ranges) {
+  std::uint64_t count = 0;
+  for (const IndexRange& range : ranges) count += range.count;
+  return count;
+}
+
+// Reports come in order, each once. Whatever comes, the worker is told how far they are taken.
+bool is_next_report(World& world, Worker& worker, std::uint64_t report) {
+  if (report > worker.reports + 1 && !mutated(Mutation::kSkipReportOrder)) return false;
+  if (!worker.ack_due) {
+    worker.ack_due = true;
+    world.acks_due.push_back(worker.session);
+  }
+  if (report <= worker.reports && !mutated(Mutation::kSkipReportOrder)) return false;
+  worker.reports = std::max(worker.reports, report);
+  return true;
+}
+
+HeldLease* lease_of(Worker& worker, AttemptToken token, JobId job, std::uint32_t epoch) {
+  if (token.epoch != epoch) return nullptr;
+  const auto it = worker.leases.find(token.counter);
+  if (it == worker.leases.end() || it->second.job != job) return nullptr;
+  return &it->second;
+}
+
+void measure(Job& job, const Results& results) {
+  const double mean =
+      std::max(1.0, static_cast<double>(results.run_ns) / static_cast<double>(results.count));
+  job.mean_ns = job.measured ? job.mean_ns + kMeanWeight * (mean - job.mean_ns) : mean;
+  job.measured = true;
+  job.batch_limit = std::min<std::uint64_t>(job.batch_limit * 2, limits::kChunkTuplesMax);
+}
+
+// One recorded batch: of `batch` only `valid` counts, and none of it has a record yet.
+struct Ending {
+  IndexRange batch;
+  std::vector<IndexRange> valid;
+  Outcome outcome{};
+  bool dead_lettered = false;
+  AttemptToken token;
+  std::uint32_t attempt{};
+  std::string worker;
+  std::uint64_t values_bytes{};
+  std::uint64_t run_ns{};
+  Blob blob;
+};
+
+void settle_chunks(World& world, Job& job, IndexRange range) {
+  for (TaskIndex at = range.first; at < range.end();) {
+    Chunk* chunk = job.chunk_of(at);
+    FANMILL_ASSERT(chunk != nullptr);
+    const TaskIndex end = std::min(range.end(), chunk->range().end());
+    chunk->unfinished -= end - at;
+    if (chunk->unfinished == 0) chunk_finished(world, job, *chunk);
+    at = end;
+  }
+}
+
+void count_ending(Job& job, const Ending& ending, std::uint64_t tasks) {
+  if (ending.dead_lettered) {
+    job.counts.dead_lettered += tasks;
+  } else if (ending.outcome == Outcome::kSucceeded) {
+    job.counts.succeeded += tasks;
+  } else if (ending.outcome == Outcome::kCancelled) {
+    job.counts.cancelled += tasks;
+  } else {
+    job.counts.failed += tasks;
+  }
+}
+
+void record(World& world, Job& job, Ending ending) {
+  auto kept = std::make_shared<Record>();
+  kept->id = {++job.records};
+  kept->batch = ending.batch;
+  kept->outcome = ending.outcome;
+  kept->dead_lettered = ending.dead_lettered;
+  kept->token = ending.token;
+  kept->attempt = ending.attempt;
+  kept->worker = ending.worker;
+  kept->values_bytes = ending.values_bytes;
+  kept->run_ns = ending.run_ns;
+  kept->blob_bytes = ending.blob.size();
+  job.unacknowledged_bytes += kept->blob_bytes;
+
+  count_ending(job, ending, sum(ending.valid));
+  for (const IndexRange& range : ending.valid) {
+    job.done.add(range);
+    if (!job.ready.empty()) job.ready.remove(range);
+    if (!job.exceptions.empty()) {
+      auto it = job.exceptions.lower_bound(range.first.value);
+      while (it != job.exceptions.end() && it->first < range.end().value) {
+        job.forget_delay(it);
+        it = job.exceptions.erase(it);
+      }
+    }
+    add_rows(job, range, kept);
+  }
+  world.write(PutRecord{job.id, kept->id, ending.batch.first, ending.batch.count, ending.valid,
+                        ending.outcome, ending.dead_lettered, ending.token, ending.attempt,
+                        std::move(ending.worker), ending.values_bytes, ending.run_ns,
+                        std::move(ending.blob)});
+  for (const IndexRange& range : ending.valid) settle_chunks(world, job, range);
+  world.touch(job);
+}
+
+Ending ending_of(const Worker& worker, const Results& results, std::uint32_t attempt,
+                 const Blob& blob) {
+  return {{results.first, results.count}, {}, results.outcome, false, results.token, attempt,
+          worker.label, results.values_bytes, results.run_ns, blob};
+}
+
+// Exponential backoff with full jitter, drawn from what names the attempt: the same in every replay.
+MonoTime retry_time(const World& world, const Job& job, std::uint64_t index, std::uint32_t tries) {
+  const std::uint32_t doublings = std::min<std::uint32_t>(tries - 1, 12);
+  const nanoseconds most = std::min<nanoseconds>(kRetryBase * (1 << doublings), kRetryMost);
+  const std::uint64_t drawn =
+      digest_of({tries, world.config.seed ^ (job.id.value * 0x9e3779b97f4a7c15U) ^ index});
+  return world.now + nanoseconds(static_cast<std::int64_t>(
+                         drawn % static_cast<std::uint64_t>(most.count())));
+}
+
+void on_failure(World& world, Job& job, Ending ending, const std::vector<IndexRange>& valid) {
+  if (job.options.retries == 0 || job.cancelled) {
+    ending.valid = valid;
+  } else {
+    RangeSet final;
+    for (const IndexRange& range : valid) {
+      for (TaskIndex at = range.first; at < range.end(); at = at + 1) {
+        History& history = job.exceptions[at.value];
+        if (++history.failures > job.options.retries) {
+          final.add({at, 1});
+          continue;
+        }
+        history.retry_at = retry_time(world, job, at.value, history.failures);
+        job.delayed.insert({*history.retry_at, at.value});
+        world.timers.arm(*history.retry_at, TimerKind::kJob, job.id.value);
+      }
+    }
+    ending.valid = final.ranges();
+  }
+  if (!ending.valid.empty()) record(world, job, std::move(ending));
+}
+
+void tell_reader(World& world, const Job& job, TaskIndex index, Outcome outcome,
+                 std::uint32_t attempt, std::uint32_t limit, const Worker& worker,
+                 const Blob& blob) {
+  if (!job.reader) return;
+  const Producer* producer = world.producer(job.reader->session);
+  if (producer == nullptr) return;
+  world.send_now(producer->peer, producer->session,
+                 ToProducer{JobEvent{job.id, index, outcome, attempt, limit, worker.label}}, blob);
+}
+
+void on_crash(World& world, Job& job, Ending ending, TaskIndex index, const Worker& worker,
+              const Blob& blob) {
+  History& history = job.exceptions[index.value];
+  ++history.crashes;
+  const std::uint32_t limit =
+      job.options.crash_limit == 0 ? limits::kCrashLimit : job.options.crash_limit;
+  if (history.crashes >= limit) {
+    ending.valid = {{index, 1}};
+    ending.dead_lettered = true;
+    record(world, job, std::move(ending));
+    return;
+  }
+  tell_reader(world, job, index, Outcome::kCrashed, history.crashes, limit, worker, blob);
+  if (!mutated(Mutation::kForgetRetryAfterCrash)) free_tasks(world, job, {index, 1});
+}
+
+}  // namespace
+
+void record_cancelled(World& world, Job& job, const std::vector<IndexRange>& tasks) {
+  if (tasks.empty()) return;
+  Ending ending;
+  ending.batch = {tasks.front().first, tasks.back().end() - tasks.front().first};
+  ending.valid = tasks;
+  ending.outcome = Outcome::kCancelled;
+  record(world, job, std::move(ending));
+}
+
+void charge_loss(World& world, Job& job, TaskIndex index, const Worker& worker,
+                 AttemptToken token) {
+  if (job.cancelled) {
+    free_tasks(world, job, {index, 1});
+    return;
+  }
+  History& history = job.exceptions[index.value];
+  ++history.losses;
+  if (history.losses < limits::kLossLimit && !mutated(Mutation::kLoseAtOnce)) {
+    free_tasks(world, job, {index, 1});
+    return;
+  }
+  ResultColumns columns;
+  columns.failures.push_back(
+      {ErrorCode::kWorkerLost,
+       "worker " + worker.name + " on host " + worker.host +
+           " was lost while it ran this task, as " + std::to_string(history.losses - 1) +
+           " workers before it",
+       -1, 0, {}});
+  std::string blob;
+  append_columns(blob, columns);
+  Ending ending;
+  ending.batch = {index, 1};
+  ending.valid = {{index, 1}};
+  ending.outcome = Outcome::kWorkerLost;
+  ending.dead_lettered = true;
+  ending.token = token;
+  ending.attempt = history.attempt() - 1;
+  ending.worker = worker.label;
+  ending.blob = Blob::from(std::move(blob));
+  record(world, job, std::move(ending));
+}
+
+void on_results(World& world, Worker& worker, const Results& results, const Blob& blob) {
+  take_credit(world, worker, results.credit);
+  if (!is_next_report(world, worker, results.report)) return;
+  Job* job = world.job(results.job);
+  const std::uint64_t first = results.first.value;
+  HeldLease* lease = lease_of(worker, results.token, results.job, world.config.epoch);
+  const bool dealt = job != nullptr && results.count > 0 && first <= job->fresh.value &&
+                     results.count <= job->fresh.value - first &&
+                     results.token <= AttemptToken{world.config.epoch, world.tokens};
+  const IndexRange batch{results.first, results.count};
+  std::vector<IndexRange> held;
+  std::uint32_t attempt = 0;
+  if (lease != nullptr && results.count > 0 && first + results.count > first) {
+    lease->reported = true;
+    attempt = lease->attempt;
+    held = lease->unfinished.intersection(batch);
+    shrink(world, worker, *lease, held);
+  }
+  if (!dealt) {
+    ++world.stale_results;
+    return;
+  }
+  world.touch(*job);
+  if (attempt == 0) attempt = job->attempt_of(results.first);
+  const bool ran = results.outcome == Outcome::kSucceeded || results.outcome == Outcome::kFailed;
+  if (ran) measure(*job, results);
+
+  std::vector<IndexRange> valid;
+  if (results.outcome == Outcome::kSucceeded) {
+    valid = mutated(Mutation::kRecordTwice) ? std::vector{batch} : job->done.absent(batch);
+  } else {
+    if (mutated(Mutation::kAcceptStaleFailure)) held = {batch};
+    for (const IndexRange& range : held)
+      for (const IndexRange& open : job->done.absent(range)) valid.push_back(open);
+  }
+  if (sum(valid) < results.count) ++world.stale_results;
+  if (valid.empty()) return;
+
+  Ending ending = ending_of(worker, results, attempt, blob);
+  switch (results.outcome) {
+    case Outcome::kSucceeded:
+      ending.valid = std::move(valid);
+      record(world, *job, std::move(ending));
+      return;
+    case Outcome::kCrashed:
+      if (job->cancelled || results.count != 1) break;
+      on_crash(world, *job, std::move(ending), results.first, worker, blob);
+      return;
+    case Outcome::kTimeLimit:
+      if (job->cancelled) break;
+      on_failure(world, *job, std::move(ending), valid);
+      return;
+    case Outcome::kFailed:
+      on_failure(world, *job, std::move(ending), valid);
+      return;
+    case Outcome::kWorkerLost:
+    case Outcome::kCancelled:
+      break;
+  }
+  // Killed because the job was cancelled, or a report that no worker should make: nothing ran to an
+  // end.
+  for (const IndexRange& range : valid) free_tasks(world, *job, range);
+}
+
+void on_returned(World& world, Worker& worker, const Returned& returned) {
+  take_credit(world, worker, returned.credit);
+  if (!is_next_report(world, worker, returned.report)) return;
+  if (returned.unbound)
+    if (Share* share = worker.find_share(returned.job)) share->bound = false;
+  std::vector<IndexRange> back;
+  if (HeldLease* lease = lease_of(worker, returned.token, returned.job, world.config.epoch)) {
+    lease->reported = true;
+    for (const IndexRange& range : returned.ranges) {
+      if (range.empty() || range.end() < range.first) continue;
+      for (const IndexRange& part : lease->unfinished.intersection(range)) back.push_back(part);
+    }
+    shrink(world, worker, *lease, back);
+  }
+  if (returned.recall != 0 && returned.recall == worker.recalls) {
+    worker.recall_until.reset();
+    if (back.empty()) worker.recall_not_before = world.now + kRecallAgainAfter;
+  }
+  Job* job = world.job(returned.job);
+  if (job == nullptr) return;
+  if (mutated(Mutation::kDropReturnedRange) && !back.empty()) back.pop_back();
+  for (const IndexRange& range : back) free_tasks(world, *job, range);
+}
+
+}  // namespace fanmill::broker

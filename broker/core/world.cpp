@@ -1,0 +1,86 @@
+#include "broker/core/world.hpp"
+
+#include <algorithm>
+
+namespace fanmill::broker {
+namespace {
+// JobStatus is sent at most this often.
+constexpr std::chrono::milliseconds kStatusEvery{250};
+constexpr std::uint64_t kLoadUnit = 1024;  // of one leased task per slot
+}  // namespace
+
+SessionId World::next_session() {
+  // Peers cannot guess it, and no other life of the broker hands it out.
+  const std::uint64_t mixed =
+      digest_of({config.epoch, config.seed * 0x9e3779b97f4a7c15U + ++sessions_opened});
+  return {mixed == 0 ? 1 : mixed};
+}
+
+void World::touch(Job& job) {
+  if (!job.dirty) {
+    job.dirty = true;
+    dirty_jobs.push_back(job.id);
+  }
+  if (!job.status_armed && job.reader) {
+    job.status_armed = true;
+    timers.arm(now + kStatusEvery, TimerKind::kStatus, job.id.value);
+  }
+}
+
+void World::touch(Worker& worker) {
+  if (!worker.may_be_given()) {
+    unlist(worker);
+    return;
+  }
+  const std::uint64_t key = worker.leased_tasks * kLoadUnit / worker.slots;
+  if (!worker.listed) {
+    total_slots += worker.slots;
+  } else if (key != worker.load_key) {
+    by_load.erase({worker.load_key, worker.ordinal, &worker});
+  }
+  if (!worker.listed || key != worker.load_key) by_load.insert({key, worker.ordinal, &worker});
+  worker.load_key = key;
+  worker.listed = true;
+  if (!worker.dirty) {
+    worker.dirty = true;
+    dirty.push_back(&worker);
+  }
+}
+
+void World::unlist(Worker& worker) {
+  if (worker.listed) {
+    by_load.erase({worker.load_key, worker.ordinal, &worker});
+    total_slots -= worker.slots;
+    worker.listed = false;
+  }
+  if (worker.dirty) {
+    worker.dirty = false;
+    dirty.erase(std::remove(dirty.begin(), dirty.end(), &worker), dirty.end());
+  }
+}
+
+const FunctionOffer* Worker::offer(const std::string& function) const {
+  for (const FunctionOffer& offered : offers)
+    if (offered.name == function) return &offered;
+  return nullptr;
+}
+
+Share* Worker::find_share(JobId job) {
+  for (Share& share : shares)
+    if (share.job == job) return &share;
+  return nullptr;
+}
+
+Share& Worker::share(JobId job, const std::string& function) {
+  if (Share* known = find_share(job)) return *known;
+  shares.push_back({job, offer(function) != nullptr, false, 0});
+  return shares.back();
+}
+
+void Worker::forget_share(JobId job) {
+  shares.erase(std::remove_if(shares.begin(), shares.end(),
+                              [job](const Share& share) { return share.job == job; }),
+               shares.end());
+}
+
+}  // namespace fanmill::broker

@@ -1,0 +1,97 @@
+// The state that the rooms of the core share, and how duties are asked for. Who changes what:
+//   workers.cpp     sessions of workers, heartbeats, loss        leases.cpp      what workers hold
+//   producers.cpp   sessions of producers, jobs, tuples          ventilator.cpp  who is dealt what
+//   sink.cpp        which results count                          delivery.cpp    rows to readers
+//   progress.cpp    JobStatus and views
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "broker/core/core.hpp"
+#include "broker/core/job.hpp"
+#include "broker/core/producer.hpp"
+#include "broker/core/timers.hpp"
+#include "broker/core/worker.hpp"
+
+namespace fanmill::broker {
+
+struct World {
+  explicit World(CoreConfig given) : config(std::move(given)) {}
+
+  CoreConfig config;
+  MonoTime now;
+
+  // ---- duties ----
+  Duties duties;
+  std::uint64_t writes{};   // emitted over the core's life
+  std::uint64_t durable{};  // of them
+
+  // ---- who and what ----
+  std::map<SessionId, std::unique_ptr<Worker>> workers;
+  std::map<InstanceId, SessionId> worker_of;
+  std::map<SessionId, std::unique_ptr<Producer>> producers;
+  std::map<InstanceId, SessionId> producer_of;
+  std::unordered_map<JobId, std::unique_ptr<Job>> jobs;
+  std::map<std::string, JobId> job_of_key;
+  std::map<JobId, Job*> active;  // not all done
+  std::vector<Opening> openings;
+  Timers timers;
+
+  // ---- counters ----
+  std::uint32_t jobs_opened{};
+  std::uint64_t tokens{};
+  std::uint64_t sessions_opened{};
+  std::uint64_t workers_joined{};
+  std::uint64_t stale_results{};
+  std::uint64_t expired_leases{};
+  std::uint64_t malformed{};
+
+  // ---- bookkeeping of the turn ----
+  // Workers by leased tasks per slot, the emptiest first: (load, ordinal).
+  std::set<std::tuple<std::uint64_t, std::uint64_t, Worker*>> by_load;
+  std::uint64_t total_slots{};      // of workers that may be given something
+  bool work_appeared = false;       // there is something to deal where there was nothing
+  std::vector<Worker*> dirty;       // workers to be served
+  std::vector<SessionId> acks_due;  // workers whose reports were taken
+  std::vector<JobId> dirty_jobs;
+
+  std::uint64_t write(StoreWrite write) {
+    duties.writes.push_back(std::move(write));
+    return ++writes;
+  }
+  template <class Message>
+  void send_now(PeerId peer, SessionId session, Message message, BlobSource blob = {}) {
+    duties.send_now.push_back({peer, session, std::move(message), std::move(blob), {}});
+  }
+  template <class Message>
+  void send_after(PeerId peer, SessionId session, Message message, BlobSource blob = {}) {
+    duties.send_after.push_back({peer, session, std::move(message), std::move(blob), {}});
+  }
+
+  Job* job(JobId id) {
+    const auto it = jobs.find(id);
+    return it == jobs.end() ? nullptr : it->second.get();
+  }
+  Worker* worker(SessionId id) {
+    const auto it = workers.find(id);
+    return it == workers.end() ? nullptr : it->second.get();
+  }
+  Producer* producer(SessionId id) {
+    const auto it = producers.find(id);
+    return it == producers.end() ? nullptr : it->second.get();
+  }
+
+  SessionId next_session();
+  void touch(Job& job);        // rows, credit, end or status of it may be due
+  void touch(Worker& worker);  // its place by load may have changed; it may take more
+  void unlist(Worker& worker);  // it is given nothing any more
+};
+
+}  // namespace fanmill::broker

@@ -1,0 +1,307 @@
+#include "producer/session_job.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "proto/limits.hpp"
+#include "proto/value.hpp"
+
+namespace fanmill::producer {
+namespace {
+constexpr nanoseconds kResend = limits::kResendAfter;
+}  // namespace
+
+SessionJob::SessionJob(JobHandle handle, std::string key, JobOptions options, RowOrder order,
+                       std::uint64_t window_bytes)
+    : handle_(handle),
+      options_key_(std::move(key)),
+      options_(std::move(options)),
+      order_(order),
+      window_bytes_(window_bytes) {}
+
+// ---- from the user ----
+
+bool SessionJob::may_submit() const {
+  if (over_ || !job_ || close_wanted_ || closed_ || cancel_grace_ms_) return false;
+  if (submitted_tasks_ < accepted_tasks_) return true;  // the broker has these tuples already
+  return pending_.size() < kUnacknowledgedChunksMax && pending_bytes_ < kUnacknowledgedBytesMax &&
+         submitted_tasks_ < credit_.tasks && submitted_bytes_ < credit_.bytes;
+}
+
+void SessionJob::submit(ChunkBuilder::Chunk chunk) {
+  FANMILL_ASSERT(chunk.tuples > 0 && !close_wanted_);
+  Pending pending{.first = submitted_tasks_,
+                  .count = chunk.tuples,
+                  .bytes_end = submitted_bytes_ + chunk.bytes.size(),
+                  .blocks = std::move(chunk.blocks),
+                  .bytes = Blob::from(std::move(chunk.bytes))};
+  submitted_tasks_ += pending.count;
+  submitted_bytes_ = pending.bytes_end;
+  if (over_ || cancel_grace_ms_) return;
+  if (submitted_tasks_ <= accepted_tasks_) {
+    accepted_bytes_ = submitted_bytes_;
+    return;
+  }
+  if (pending.first < accepted_tasks_) cut_front(pending, accepted_tasks_ - pending.first);
+  pending_bytes_ += pending.bytes.size();
+  pending_.push_back(std::move(pending));
+}
+
+void SessionJob::close() { close_wanted_ = true; }
+
+void SessionJob::cancel(std::uint64_t grace_ms) {
+  if (over_) return;
+  cancel_grace_ms_ = grace_ms;
+  cancel_sent_ = false;
+  cancel_seen_ = false;
+  pending_.clear();
+  pending_bytes_ = 0;
+  sent_ = 0;
+}
+
+void SessionJob::rows_done(std::uint64_t cursor) {
+  FANMILL_ASSERT(cursor <= received_);
+  if (cursor <= done_) return;
+  done_ = cursor;
+  ack_wanted_ = true;
+}
+
+// ---- from the broker ----
+
+void SessionJob::session_began(MonoTime now) {
+  if (over_) return;
+  bound_ = false;
+  sent_ = 0;
+  close_sent_ = false;
+  cancel_sent_ = false;
+  // A job all of whose rows are here is not opened again: its broker may have forgotten it, and
+  // would begin another. Only the end of it is asked for.
+  open_wanted_ = !everything_delivered();
+  gather_wanted_ = ack_wanted_ = !open_wanted_;
+  bound_ = !open_wanted_;
+  open_resend_at_ = now;
+}
+
+void SessionJob::opened(const JobOpened& message, MonoTime now, std::vector<Notice>& out) {
+  if (over_) return;
+  if (job_ && *job_ != message.job) {
+    refused(
+        {ErrorCode::kUnreachable,
+         "the broker has lost this job: it was restarted without a durable store; run it again"},
+        out);
+    return;
+  }
+  const bool first_time = !job_;
+  job_ = message.job;
+  open_wanted_ = false;
+  if (!bound_) {
+    bound_ = true;
+    gather_wanted_ = true;
+    ack_wanted_ = done_ > 0;
+  }
+  if (first_time) out.emplace_back(Opened{.handle = handle_, .job = message});
+  if (message.next_index > accepted_tasks_) {
+    accepted_bytes_ = std::max(accepted_bytes_, message.accepted_bytes);
+  }
+  take_acceptance(message.next_index, message.closed, message.credit, now);
+}
+
+void SessionJob::accepted(const Accepted& message, MonoTime now) {
+  if (over_) return;
+  take_acceptance(message.next_index, message.closed, message.credit, now);
+}
+
+void SessionJob::take_acceptance(std::uint64_t next_index, bool closed, Credit credit,
+                                 MonoTime now) {
+  if (next_index > accepted_tasks_) {
+    accepted_tasks_ = next_index;
+    while (!pending_.empty() && pending_.front().first + pending_.front().count <= next_index) {
+      accepted_bytes_ = std::max(accepted_bytes_, pending_.front().bytes_end);
+      pending_bytes_ -= pending_.front().bytes.size();
+      pending_.pop_front();
+      if (sent_ > 0) --sent_;
+    }
+    if (!pending_.empty() && pending_.front().first < next_index) {
+      Pending& front = pending_.front();
+      pending_bytes_ -= front.bytes.size();
+      cut_front(front, next_index - front.first);
+      pending_bytes_ += front.bytes.size();
+      sent_ = 0;
+    }
+    submit_resend_at_ = now + kResend;
+  }
+  credit_.tasks = std::max(credit_.tasks, credit.tasks);
+  credit_.bytes = std::max(credit_.bytes, credit.bytes);
+  if (credit_.tasks > accepted_tasks_) {
+    widest_.tasks = std::max(widest_.tasks, credit_.tasks - accepted_tasks_);
+  }
+  if (credit_.bytes > accepted_bytes_) {
+    widest_.bytes = std::max(widest_.bytes, credit_.bytes - accepted_bytes_);
+  }
+  if (closed && !closed_) {
+    closed_ = true;
+    if (cancel_sent_) cancel_seen_ = true;
+  }
+}
+
+// Tuples that the broker has already: the rest is a chunk of its own.
+void SessionJob::cut_front(Pending& chunk, std::uint64_t tuples) {
+  FANMILL_ASSERT(tuples < chunk.count);
+  const std::string_view bytes = chunk.bytes.view();
+  std::size_t at = 0;
+  FANMILL_ASSERT(skip_msgpack(bytes, at, tuples).has_value());
+  ChunkBuilder rest;
+  for (std::uint64_t i = tuples; i < chunk.count; ++i) {
+    const std::size_t from = at;
+    FANMILL_ASSERT(skip_msgpack(bytes, at, 1).has_value());
+    rest.bytes().append(bytes.substr(from, at - from));
+    rest.tuple_done();
+  }
+  ChunkBuilder::Chunk cut = rest.take();
+  chunk.first += tuples;
+  chunk.count = cut.tuples;
+  chunk.blocks = std::move(cut.blocks);
+  chunk.bytes = Blob::from(std::move(cut.bytes));
+}
+
+Result<void> SessionJob::rows(const Rows& message, const Blob& blob, MonoTime now,
+                              std::vector<Notice>& out) {
+  if (over_ || message.position != received_) return {};
+  const bool in_batch = message.first >= message.batch_first && message.count > 0 &&
+                        message.count <= message.batch_count &&
+                        message.first - message.batch_first <= message.batch_count - message.count;
+  const bool in_order = order_ == RowOrder::kAsCompleted
+                            ? message.next > message.position
+                            : message.first.value == message.position &&
+                                  message.next == message.position + message.count;
+  if (!in_batch || !in_order || message.values_bytes > blob.size() ||
+      message.tuples_bytes > blob.size() - message.values_bytes) {
+    return fail(ErrorCode::kProtocol, "rows that contradict themselves");
+  }
+  received_ = message.next;
+  gather_resend_at_ = now + kResend;
+  seen_.accepted += message.count;
+  switch (message.outcome) {
+    case Outcome::kSucceeded:
+      seen_.succeeded += message.count;
+      break;
+    case Outcome::kCancelled:
+      seen_.cancelled += message.count;
+      break;
+    case Outcome::kFailed:
+    case Outcome::kCrashed:
+    case Outcome::kTimeLimit:
+    case Outcome::kWorkerLost:
+      (message.dead_lettered ? seen_.dead_lettered : seen_.failed) += message.count;
+      break;
+  }
+  out.emplace_back(RowsArrived{.handle = handle_, .rows = message, .blob = blob});
+  return {};
+}
+
+bool SessionJob::everything_delivered() const {
+  return job_ && closed_ && done_ == received_ && seen_.accepted == accepted_tasks_;
+}
+
+void SessionJob::ended(const JobCounts& counts, std::vector<Notice>& out) {
+  if (over_) return;
+  over_ = true;
+  pending_.clear();
+  out.emplace_back(Ended{.handle = handle_, .counts = counts});
+}
+
+void SessionJob::refused(Error error, std::vector<Notice>& out) {
+  if (over_) return;
+  if (error.code == ErrorCode::kNotFound && everything_delivered()) {
+    ended(seen_, out);  // forgotten once delivered; only the word of it was lost
+    return;
+  }
+  over_ = true;
+  pending_.clear();
+  out.emplace_back(JobRefused{.handle = handle_, .error = std::move(error)});
+}
+
+// ---- what is due ----
+
+// A chunk beyond the broker's whole window goes alone, once nothing else is in flight.
+bool SessionJob::within_credit(const Pending& chunk) const {
+  if (chunk.first + chunk.count <= credit_.tasks && chunk.bytes_end <= credit_.bytes) return true;
+  const bool oversized = chunk.count > widest_.tasks || chunk.bytes.size() > widest_.bytes;
+  return oversized && chunk.first == accepted_tasks_ && widest_.tasks > 0 &&
+         credit_.tasks >= accepted_tasks_ + widest_.tasks &&
+         credit_.bytes >= accepted_bytes_ + widest_.bytes;
+}
+
+void SessionJob::collect(MonoTime now, SessionId session, std::vector<ToSend>& out) {
+  if (over_) return;
+  const auto say = [&](FromProducer message, Blob blob = {}) {
+    out.push_back({.message = std::move(message), .session = session, .blob = std::move(blob)});
+  };
+  if (open_wanted_) {
+    if (now < open_resend_at_) return;
+    open_resend_at_ = now + kResend;
+    say(OpenJob{.key = options_key_, .options = options_});
+    return;
+  }
+  if (!bound_) return;
+  const JobId job = *job_;
+
+  if (cancel_grace_ms_ && !cancel_seen_ && (!cancel_sent_ || now >= cancel_resend_at_)) {
+    if (!cancel_sent_) close_resend_at_ = now + kResend;
+    cancel_sent_ = true;
+    cancel_resend_at_ = now + kResend;
+    say(CancelJob{.job = job, .grace_ms = *cancel_grace_ms_});
+  }
+
+  // Go back to the oldest unacknowledged chunk when nothing moves.
+  if (sent_ > 0 && now >= submit_resend_at_) sent_ = 0;
+  while (sent_ < pending_.size() && within_credit(pending_[sent_])) {
+    const Pending& chunk = pending_[sent_];
+    if (sent_ == 0) submit_resend_at_ = now + kResend;
+    ++sent_;
+    say(Submit{.job = job,
+               .first = TaskIndex{chunk.first},
+               .count = chunk.count,
+               .blocks = chunk.blocks},
+        chunk.bytes);
+  }
+
+  // A cancelled job that nobody closed ends where its broker stands: what was on its way may or may
+  // not have arrived.
+  const bool close_due = cancel_grace_ms_ ? cancel_sent_ && now >= close_resend_at_
+                                          : close_wanted_ && sent_ == pending_.size() &&
+                                                (!close_sent_ || now >= close_resend_at_);
+  if (!closed_ && close_due) {
+    close_sent_ = true;
+    close_resend_at_ = now + kResend;
+    say(CloseJob{.job = job, .total = cancel_grace_ms_ ? accepted_tasks_ : submitted_tasks_});
+  }
+
+  // Rows that the user still holds are no standstill.
+  if (done_ == received_ && now >= gather_resend_at_) gather_wanted_ = ack_wanted_ = true;
+  if (gather_wanted_) {
+    gather_wanted_ = false;
+    gather_resend_at_ = now + kResend;
+    say(Gather{.job = job, .order = order_, .cursor = received_, .window_bytes = window_bytes_});
+  }
+  if (ack_wanted_) {
+    ack_wanted_ = false;
+    gather_resend_at_ = now + kResend;
+    say(GatherAck{.job = job, .cursor = done_});
+  }
+}
+
+std::optional<MonoTime> SessionJob::due_at() const {
+  if (over_) return {};
+  if (open_wanted_) return open_resend_at_;
+  if (!bound_) return {};
+  MonoTime due = MonoTime::max();
+  if (done_ == received_) due = std::min(due, gather_resend_at_);
+  if (sent_ > 0) due = std::min(due, submit_resend_at_);
+  if (!closed_ && (close_sent_ || cancel_sent_)) due = std::min(due, close_resend_at_);
+  if (cancel_grace_ms_ && !cancel_seen_) due = std::min(due, cancel_resend_at_);
+  if (due == MonoTime::max()) return {};
+  return due;
+}
+
+}  // namespace fanmill::producer

@@ -1,0 +1,32 @@
+"""Prints every integration test for CMake, a line each: module.Class.method|label|serial or parallel."""
+import os
+import pathlib
+import sys
+import unittest
+
+HERE = pathlib.Path(__file__).parent
+sys.path.insert(0, str(HERE))
+os.environ.setdefault("FANMILL_BIN", "/nowhere")  # listing starts nothing
+
+
+def cases(suite):
+    for item in suite:
+        if isinstance(item, unittest.TestSuite):
+            yield from cases(item)
+        else:
+            yield item
+
+
+def main():
+    loader = unittest.TestLoader()
+    for path in sorted(HERE.glob("test_*.py")):
+        for case in cases(loader.loadTestsFromName(path.stem)):
+            method = getattr(case, case._testMethodName)
+            label = "slow" if getattr(method, "slow", False) else "integration"
+            company = "serial" if getattr(method, "serial", False) else "parallel"
+            print("%s|%s|%s" % (case.id(), label, company))
+    if loader.errors:
+        sys.exit("\n".join(loader.errors))
+
+
+main()

@@ -1,0 +1,80 @@
+"""Memory stays bounded, whatever is fed and however slow the reader or a task is."""
+import os
+import signal
+import subprocess
+
+from harness import FanmillTest, measured, serial, wait_until
+
+MIB = 1024  # in KiB
+
+
+class Bounded(FanmillTest):
+    @measured
+    def test_a_million_rows_in_order(self):
+        run = self.fanmill("map", "identity", "-", stdin=subprocess.PIPE)
+        data = "".join("%d\n" % i for i in range(1, 1_000_001)).encode()
+        run._write_all(data)
+        run.wait_for_lines(1_000_000, deadline=60)
+        peak = run.peak_kib()  # while it waits for more input
+        run.process.stdin.close()
+        run.wait()
+        self.assertEqual(run.code, 0, run.err())
+        self.assertEqual(bytes(run.stdout.data), data)
+        self.assertLess(peak, 160 * MIB)
+
+    @serial
+    @measured
+    def test_an_endless_input_until_interrupted(self):
+        endless = subprocess.Popen(["yes", "123456789"], stdout=subprocess.PIPE, env=self.env)
+        run = self.fanmill("map", "identity", "-", stdin=endless.stdout, keep_stdout=False)
+        endless.stdout.close()
+        run.wait_for_lines(1_000_000, deadline=60)
+        early = run.peak_kib()
+        run.wait_for_lines(4_000_000, deadline=90)
+        late = run.peak_kib()
+        run.signal(signal.SIGINT)
+        run.wait()
+        endless.wait(10)
+        self.assertEqual(run.code, 130, run.err())
+        self.assertLess(late, early + 32 * MIB)
+        self.assertLess(late, 256 * MIB)
+
+    @serial
+    @measured
+    def test_a_slow_first_task_with_a_million_fast_ones_behind_it(self):
+        data = "3\n" + "0\n" * 1_000_000
+        run = self.fanmill("map", "-j", "2", "--format", "jsonl", "sleep", "-", stdin=subprocess.PIPE, keep_stdout=False)
+        run._write_all(data.encode())
+        run.wait_for_lines(1_000_001, deadline=90)
+        peak = run.peak_kib()
+        run.process.stdin.close()
+        run.wait()
+        self.assertEqual(run.code, 0, run.err())
+        self.assertLess(peak, 256 * MIB)
+
+    @measured
+    def test_a_reader_that_stops_reading(self):
+        """Nobody takes the results: the input is no longer read either, and nothing grows."""
+        endless = subprocess.Popen(["yes", "1234567890123456789012345678901234567890"], stdout=subprocess.PIPE, env=self.env)
+        read_end, write_end = os.pipe()
+        run = self.fanmill("map", "echo", "-", stdin=endless.stdout, stdout=write_end)
+        endless.stdout.close()
+        os.close(write_end)
+
+        def input_taken():
+            with open("/proc/%d/io" % run.pid) as io:
+                return int(io.readline().split()[1])
+
+        # Standing still: twice the same within the polling of a second's worth of looks.
+        seen = []
+
+        def stands_still():
+            seen.append(input_taken())
+            return len(seen) > 200 and seen[-1] == seen[-200] > 0
+
+        wait_until(stands_still, "the input to be left alone", 60)
+        self.assertLess(run.peak_kib(), 256 * MIB)
+        os.close(read_end)  # nobody ever will: a quiet end
+        run.wait()
+        endless.wait(10)
+        self.assertEqual(run.code, 0, run.err())

@@ -1,0 +1,45 @@
+// The arguments of a built-in function: matched by position or name, checked, with errors that name
+// the function, its signature and what was wrong.
+#pragma once
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proto/result_batch.hpp"
+#include "proto/value.hpp"
+#include "worker/functions/tuple_view.hpp"
+
+namespace fanmill::worker {
+
+// "sleep(seconds): the tuple is empty"
+Failure bad_arguments(std::string_view function, std::string_view signature, std::string_view what);
+
+// A value as the text a command or a terminal gets: strings and bytes as they are, null as nothing,
+// everything else as JSON.
+std::string text_of(const Value& value);
+
+class Arguments {
+ public:
+  // `column_names`: of the elements of positional tuples (JobSpec::names). They count if they cover
+  // every parameter; else positions do.
+  Arguments(std::string function, std::initializer_list<const char*> parameters,
+            const std::vector<std::string>& column_names);
+
+  // One value per parameter, in their order.
+  tl::expected<Array, Failure> take(const TupleView& tuple) const;
+  // Of what take() gave: a finite number of seconds, not negative.
+  tl::expected<double, Failure> duration(const Array& values, std::size_t parameter) const;
+
+ private:
+  Failure bad(std::string_view what) const;
+
+  std::string function_;
+  std::vector<std::string> parameters_;
+  std::string signature_;
+  std::vector<std::size_t> columns_;  // where a positional tuple holds each parameter
+  std::size_t columns_count_;
+};
+
+}  // namespace fanmill::worker

@@ -1,0 +1,68 @@
+// What an executor can run: the Function interface, and the registry of those it offers.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proto/executor_frames.hpp"
+#include "proto/messages.hpp"
+#include "proto/result_batch.hpp"
+#include "worker/functions/tuple_view.hpp"
+
+namespace fanmill::worker {
+
+// One call: what the function may know of its task, and where its value goes.
+struct Call {
+  TupleView tuple;
+  TaskIndex index;
+  AttemptToken token;
+  std::uint32_t attempt = 1;
+  std::string* values = nullptr;  // exactly one msgpack value is appended on success
+  // What the function captured by itself (commands do); what it prints is captured around it.
+  std::string out;
+  std::string err;
+};
+
+// A function bound to one job. Called by one thread, one task after another.
+class Function {
+ public:
+  virtual ~Function() = default;
+  // Failure is a value; what was appended to `values` before it is taken away by the caller. An
+  // exception that leaves call() fails the task with its text.
+  virtual tl::expected<void, Failure> call(Call& call) = 0;
+};
+
+// What an executor gives the functions that start processes.
+struct ProcessScope {
+  std::atomic<std::int32_t>* command_group = nullptr;  // told the group that runs, 0 between
+  int agent_socket = -1;                               // hung up: the agent is gone
+};
+
+class Registry {
+ public:
+  using Factory = std::function<std::unique_ptr<Function>(const JobSpec&)>;
+
+  void add(FunctionOffer offer, Factory factory);
+  // A function that is not offered is bound too: every call of it fails with kUnknownFunction.
+  std::unique_ptr<Function> bind(const JobSpec& spec) const;
+  std::vector<FunctionOffer> offers() const;  // sorted by name
+
+ private:
+  struct Entry {
+    FunctionOffer offer;
+    Factory factory;
+  };
+  std::map<std::string, Entry, std::less<>> entries_;
+};
+
+// sleep, sleep_print, echo, identity.
+void add_builtin_functions(Registry& registry);
+// "exec": runs JobSpec::argv.
+void add_command_function(Registry& registry, ProcessScope scope);
+
+}  // namespace fanmill::worker
