@@ -56,9 +56,9 @@ took=$(($(milliseconds) - start))
 
 # What came out, against what gzip itself says and against the number of inputs.
 texts=$(find /usr/share/common-licenses/* -maxdepth 0 | wc -l)
-awk -F, -v texts="$texts" -v status="$(field status)" -v level="$(field 2)" -v size="$(field value)" '
+awk -F, -v texts="$texts" -v status="$(field status)" -v level="$(field arg2)" -v size="$(field value)" '
   NR == 1 { next }
-  $status != "succeeded" || $size !~ /^[0-9]+$/ { print "an unexpected row: " $0; exit 1 }
+  $status != "ok" || $size !~ /^[0-9]+$/ { print "an unexpected row: " $0; exit 1 }
   { rows++; count[$level]++; bytes[$level] += $size }
   END {
     if (rows != 3 * texts || count[1] != texts || count[6] != texts || count[9] != texts) {

@@ -3,19 +3,23 @@
 #
 #   sh deploy/test.sh                 format and lint checks, unit tests, simulator, integration tests
 #   sh deploy/test.sh LABEL           the tests with that label: lint, unit, sim, integration or slow
-#   sh deploy/test.sh LABEL -R NAME   … and further options of ctest
+#   sh deploy/test.sh … -R NAME       options of ctest, with or without a label before them
 #
 # The exit status is ctest's, and ctest's summary is the last thing printed.
 set -eu
 # shellcheck source=deploy/common.sh
 . "$(dirname "$0")/common.sh"
 
-label=${1-}
-[ $# -eq 0 ] || shift
-case $label in
+label=
+case ${1-} in
   -h | --help)
     sed -n '2,8s/^# \{0,1\}//p' "$0"
     exit 0
+    ;;
+  '' | -*) ;;
+  *)
+    label=$1
+    shift
     ;;
 esac
 
@@ -24,7 +28,7 @@ say "fanmill: build and test"
 install_missing $packages_build $packages_test
 build_with -DFANMILL_TESTS=ON -DFANMILL_BENCHMARKS=ON
 
-set -- --test-dir "$build" --output-on-failure --parallel 2 "$@"
+set -- --test-dir "$build" --output-on-failure --no-tests=error --parallel 2 "$@"
 if [ -n "$label" ]; then
   exec ctest "$@" --label-regex "^$label\$"
 fi

@@ -15,7 +15,8 @@ namespace fanmill {
 namespace {
 
 constexpr const char* kEndpoint = "inproc://fanmill";
-// The producer lives in the same process: it cannot vanish and leave the broker behind, only be slow.
+// The producer lives in the same process: it cannot vanish and leave the broker behind, only be
+// slow.
 constexpr auto kNever = std::chrono::hours(24 * 365);
 
 }  // namespace

@@ -265,9 +265,7 @@ void Session::message(const Envelope<ToProducer>& envelope, const Blob& blob, Mo
 }
 
 void Session::garbled(const Error& /*error*/, MonoTime now) {
-  if (state_->phase == Phase::kGreeting || state_->phase == Phase::kWelcomed) {
-    state_->lose_connection(now);
-  }
+  if (state_->phase != Phase::kWaiting) state_->lose_connection(now);
 }
 
 void Session::tick(MonoTime now) { state_->serve_timers(now); }

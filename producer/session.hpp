@@ -84,6 +84,7 @@ class Session {
   // ---- from the transport ----
   void connected(MonoTime now);
   void message(const Envelope<ToProducer>& envelope, const Blob& blob, MonoTime now);
+  // Bytes that are no message, or no connection to be had: another one is asked for after a while.
   void garbled(const Error& error, MonoTime now);
   void tick(MonoTime now);
 

@@ -247,7 +247,6 @@ void SessionJob::collect(MonoTime now, SessionId session, std::vector<ToSend>& o
   const JobId job = *job_;
 
   if (cancel_grace_ms_ && !cancel_seen_ && (!cancel_sent_ || now >= cancel_resend_at_)) {
-    if (!cancel_sent_) close_resend_at_ = now + kResend;
     cancel_sent_ = true;
     cancel_resend_at_ = now + kResend;
     say(CancelJob{.job = job, .grace_ms = *cancel_grace_ms_});
@@ -266,15 +265,13 @@ void SessionJob::collect(MonoTime now, SessionId session, std::vector<ToSend>& o
         chunk.bytes);
   }
 
-  // A cancelled job that nobody closed ends where its broker stands: what was on its way may or may
-  // not have arrived.
-  const bool close_due = cancel_grace_ms_ ? cancel_sent_ && now >= close_resend_at_
-                                          : close_wanted_ && sent_ == pending_.size() &&
-                                                (!close_sent_ || now >= close_resend_at_);
+  // Cancelling closes the job where its broker stands.
+  const bool close_due = close_wanted_ && !cancel_grace_ms_ && sent_ == pending_.size() &&
+                         (!close_sent_ || now >= close_resend_at_);
   if (!closed_ && close_due) {
     close_sent_ = true;
     close_resend_at_ = now + kResend;
-    say(CloseJob{.job = job, .total = cancel_grace_ms_ ? accepted_tasks_ : submitted_tasks_});
+    say(CloseJob{.job = job, .total = submitted_tasks_});
   }
 
   // Rows that the user still holds are no standstill.
@@ -298,7 +295,7 @@ std::optional<MonoTime> SessionJob::due_at() const {
   MonoTime due = MonoTime::max();
   if (done_ == received_) due = std::min(due, gather_resend_at_);
   if (sent_ > 0) due = std::min(due, submit_resend_at_);
-  if (!closed_ && (close_sent_ || cancel_sent_)) due = std::min(due, close_resend_at_);
+  if (!closed_ && close_sent_ && !cancel_grace_ms_) due = std::min(due, close_resend_at_);
   if (cancel_grace_ms_ && !cancel_seen_) due = std::min(due, cancel_resend_at_);
   if (due == MonoTime::max()) return {};
   return due;

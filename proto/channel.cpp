@@ -1,6 +1,6 @@
 #include "proto/channel.hpp"
 
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -20,7 +20,6 @@ using namespace std::string_view_literals;
 
 constexpr int kZeroCopyReceive = 10;  // ZMQ_ZERO_COPY_RECV: works, though zmq.h calls it draft
 constexpr int kHandshakeMs = 5000;
-constexpr int kBacklog = 1024;
 constexpr std::size_t kUncopiedFrom = 16 * limits::kKiB;
 
 enum class Transport : std::uint8_t { kInproc, kIpc };
@@ -58,6 +57,18 @@ tl::unexpected<Error> system_failure(const std::string& doing, const std::string
               "cannot " + doing + " " + endpoint + ": " + zmq_strerror(zmq_errno()));
 }
 
+// libzmq hands messages from thread to thread where ThreadSanitizer cannot see it.
+#if defined(__SANITIZE_THREAD__)
+extern "C" void __tsan_acquire(void* address);
+extern "C" void __tsan_release(void* address);
+char hand_over;
+void message_leaves() { __tsan_release(&hand_over); }
+void message_arrived() { __tsan_acquire(&hand_over); }
+#else
+void message_leaves() {}
+void message_arrived() {}
+#endif
+
 // A ZeroMQ socket of two-frame messages. Only the thread that owns it may touch it.
 class Socket {
  public:
@@ -69,7 +80,6 @@ class Socket {
     set(ZMQ_HEARTBEAT_IVL, 0);
     set(ZMQ_RECONNECT_IVL, -1);
     set(ZMQ_HANDSHAKE_IVL, kHandshakeMs);
-    set(ZMQ_BACKLOG, kBacklog);
     const auto frame_max = static_cast<std::int64_t>(limits::kFrameBytesMax);
     zmq_setsockopt(socket_, ZMQ_MAXMSGSIZE, &frame_max, sizeof frame_max);
   }
@@ -96,11 +106,15 @@ class Socket {
       } while (rc < 0 && zmq_errno() == EINTR);
       if (rc < 0) return 0;  // frames of one message arrive together
       count = std::min(count + 1, N + 1);
-      if (!frame.more()) return count;
+      if (!frame.more()) {
+        message_arrived();
+        return count;
+      }
     }
   }
 
   int send(zmq::message_t& frame, int flags) {
+    message_leaves();
     for (;;) {
       if (zmq_msg_send(frame.handle(), socket_, flags | ZMQ_DONTWAIT) >= 0) return 0;
       if (zmq_errno() != EINTR) return zmq_errno();
@@ -182,16 +196,6 @@ std::optional<Received> take(PartSeries& series, PeerId peer, zmq::message_t& he
   return Received{peer, std::string(head), std::move(*whole)};
 }
 
-// The socket file is for its owner alone. The mask is the whole process's; it is put back at once.
-int bind_for_owner_only(void* socket, const std::string& endpoint) {
-  const mode_t mask = ::umask(S_IXUSR | S_IRWXG | S_IRWXO);
-  const int rc = zmq_bind(socket, endpoint.c_str());
-  const int error = zmq_errno();
-  ::umask(mask);
-  errno = error;
-  return rc;
-}
-
 }  // namespace
 
 // ---- ChannelContext ----
@@ -212,6 +216,7 @@ void* ChannelContext::handle() const { return impl_->context.handle(); }
 struct ServerChannel::Impl {
   Impl(ChannelContext& context, Transport used) : socket(context, ZMQ_ROUTER), transport(used) {}
   Socket socket;
+  std::optional<IpcListener> listener;  // its file goes before the socket does
   Transport transport;
   PartSeries series;
   std::uint64_t dropped = 0;
@@ -237,10 +242,15 @@ Result<ServerChannel> ServerChannel::bind(ChannelContext& context, const std::st
     }
     return ServerChannel(std::move(impl));
   }
-  const auto guard = IpcBindGuard::make(parsed->name);
-  if (!guard) return tl::make_unexpected(guard.error());
-  if (bind_for_owner_only(impl->socket.handle(), endpoint) != 0) {
-    return system_failure("listen at", endpoint);
+  auto listener = IpcListener::make(parsed->name);
+  if (!listener) return tl::make_unexpected(listener.error());
+  impl->listener.emplace(std::move(*listener));
+  const int fd = impl->listener->release();
+  impl->socket.set(ZMQ_USE_FD, fd);
+  if (zmq_bind(impl->socket.handle(), endpoint.c_str()) != 0) {
+    auto failure = system_failure("listen at", endpoint);
+    ::close(fd);
+    return failure;
   }
   return ServerChannel(std::move(impl));
 }

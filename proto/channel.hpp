@@ -35,6 +35,7 @@ struct Received {
   Blob blob;
 };
 
+// kSent: handed over, which is not delivery. kPeerGone: this connection has ended, for good.
 enum class SendStatus : std::uint8_t { kSent, kWouldBlock, kPeerGone };
 
 // ROUTER with mandatory routing.
@@ -51,6 +52,7 @@ class ServerChannel {
   // The next whole message, or nothing when none is waiting. Malformed multiparts are dropped and
   // counted.
   std::optional<Received> receive();
+  // Blobs from 16 KiB on are not copied: their owner is let go later, on another thread.
   SendStatus send(PeerId peer, std::string_view header, const Blob& blob);
   void* socket() const;  // for zmq::poll only
   std::uint64_t dropped() const;
@@ -64,6 +66,7 @@ class ServerChannel {
 // DEALER, one per session: after a protocol error or silence, close it and connect another.
 class PeerChannel {
  public:
+  // inproc: also before the broker is there. ipc: refused (kUnreachable) if nobody listens.
   static Result<PeerChannel> connect(ChannelContext& context, const std::string& endpoint);
   PeerChannel(PeerChannel&&) noexcept;
   PeerChannel& operator=(PeerChannel&&) noexcept;

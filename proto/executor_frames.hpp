@@ -56,7 +56,8 @@ struct Done {  // type 2
 };
 // Nothing from `position` on was begun; the executor has met `end` and forgotten its queue. A Work
 // frame sent before that may still lie unread in the socket: from Stopped on the executor passes
-// over every Work until the next Bind, which the agent always sends before it deals again.
+// over every Work until the next Bind, which the agent always sends before it deals again, because
+// all earlier bindings are void.
 struct Stopped {  // type 3
   std::uint64_t position{};
 };

@@ -46,12 +46,17 @@ template <class T>
 Clipped<T> clipped(T& field, std::size_t count) {
   return {field, count};
 }
-// Raw bytes, as bin.
+// Raw bytes, as bin. `or_nothing`: longer ones are written as none, for a part would be useless.
 template <class T>
 struct AsBin {
   T& field;
   std::size_t count;
+  bool or_nothing = false;
 };
+template <class T>
+AsBin<T> whole_bin(T& field, std::size_t count) {
+  return {field, count, true};
+}
 template <class T>
 AsBin<T> as_bin(T& field, std::size_t count) {
   return {field, count};
@@ -146,7 +151,8 @@ class FieldWriter {
   }
   template <class T>
   void put(const AsBin<T>& bytes) {
-    put_bin(packer_, bytes.field);
+    const bool left_out = bytes.or_nothing && bytes.field.size() > bytes.count;
+    put_bin(packer_, left_out ? std::string_view() : std::string_view(bytes.field));
   }
   template <class T>
     requires std::is_class_v<T>

@@ -14,7 +14,7 @@ void describe(A& a, M& m) {
 template <class A, wire::Of<Failure> M>
 void describe(A& a, M& m) {
   a(m.code, wire::clipped(m.message, limits::kFailureMessageMax), m.exit_code, m.signal,
-    wire::as_bin(m.tuple, limits::kFailureTupleMax));
+    wire::whole_bin(m.tuple, limits::kFailureTupleMax));
 }
 
 namespace {

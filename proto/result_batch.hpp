@@ -3,11 +3,11 @@
 //   [values: `values_bytes` bytes of concatenated msgpack values, one per task]   (succeeded)
 //   [columns: one msgpack array, or nothing where every column is empty]
 //
-// columns = [start_unix_us, run_ns_per_task | nil, outputs | nil, failures | nil, worker_pid_slot |
-// nil]
-//   outputs  = [[offset, stdout, stderr], …]   only tasks that printed; offset from the batch's
-//   first task failures = [[code, message, exit_code, signal, tuple], …]   one per task of a report
-//   that did not succeed
+// columns  = [start_unix_us, run_ns per task | nil, outputs | nil, failures | nil, slot | nil]
+// outputs  = [[offset, stdout, stderr], …]   only tasks that printed; offset of the task in its
+// batch failures = [[code, message, exit_code, signal, tuple], …]   one per task that did not
+// succeed A message over limits::kFailureMessageMax is cut when written, a tuple over
+// kFailureTupleMax is left out.
 #pragma once
 
 #include <cstdint>

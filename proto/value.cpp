@@ -22,7 +22,15 @@ class ValuePacker {
   void operator()(bool flag) { flag ? packer_.pack_true() : packer_.pack_false(); }
   void operator()(std::int64_t number) { packer_.pack_int64(number); }
   void operator()(std::uint64_t number) { packer_.pack_uint64(number); }
-  void operator()(double number) { packer_.pack_double(number); }
+  void operator()(double number) {
+    // Not pack_double(): it writes whole numbers as integers, and 2.0 would come back as 2.
+    constexpr char kFloat64 = '\xcb';
+    sink_.out += kFloat64;
+    const auto bits = std::bit_cast<std::uint64_t>(number);
+    for (int shift = 56; shift >= 0; shift -= 8) {
+      sink_.out += static_cast<char>(bits >> shift & 0xffU);
+    }
+  }
   void operator()(const std::string& text) { wire::put_str(packer_, text); }
   void operator()(const Bytes& bytes) { wire::put_bin(packer_, bytes.data); }
   void operator()(const Array& array) {

@@ -59,8 +59,8 @@ class Value {
 void append_msgpack(std::string& out, const Value& value);
 
 // Decodes one value that starts at `at`, and moves `at` behind it. Refused (kProtocol, kLimit):
-// truncated bytes, depth over kValueDepthMax, ext types, sizes over the limits. Never allocates
-// more than the input could fill.
+// truncated bytes, containers nested more than kValueDepthMax deep (a tuple's own array counts),
+// ext types, sizes over the limits. Never allocates more than the input could fill.
 Result<Value> decode_msgpack(std::string_view bytes, std::size_t& at);
 
 // Moves `at` behind `count` values without building anything; the same checks.

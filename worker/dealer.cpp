@@ -27,9 +27,7 @@ Dealer::Dealer(std::uint32_t slots, LeaseBook& book, ReportQueue& reports, MonoT
   for (Slot& slot : slots_) slot.start_at = now;
 }
 
-Slot* Dealer::slot_of(std::uint32_t slot) {
-  return slot < slots_.size() ? &slots_[slot] : nullptr;
-}
+Slot* Dealer::slot_of(std::uint32_t slot) { return slot < slots_.size() ? &slots_[slot] : nullptr; }
 
 void Dealer::on_ready(const ExecutorReady& ready) {
   Slot* slot = slot_of(ready.slot);
@@ -80,7 +78,7 @@ void Dealer::on_done(const ExecutorDone& event, MonoTime now) {
                          .credit = {}},
                  std::move(blob));
   }
-  if (mutated(Mutation::kRequeueReported)) last_reported_ = *piece;
+  if (mutated(Mutation::kRequeueReported)) last_reported_ = {lease.token, piece->tasks};
   settle(*piece);
 }
 
@@ -135,12 +133,16 @@ void Dealer::serve_timers(MonoTime now) {
     }
     if (slot.kill_at && now >= *slot.kill_at) kill(i, KillReason::kTimeLimit);
   }
-  for (Job* job : book_.jobs()) {
-    if (!job->kill_at || now < *job->kill_at) continue;
-    job->kill_at.reset();
-    for (std::uint32_t i = 0; i < slots_.size(); ++i) {
+  for (auto it = kills_.begin(); it != kills_.end();) {
+    if (now < it->second) {
+      ++it;
+      continue;
+    }
+    const Job* job = book_.find_job(it->first);
+    for (std::uint32_t i = 0; i < slots_.size() && job != nullptr; ++i) {
       if (slots_[i].holds(*job)) kill(i, KillReason::kStopJob);
     }
+    it = kills_.erase(it);
   }
 }
 
@@ -159,15 +161,14 @@ bool Dealer::deal_to(std::uint32_t index, std::size_t depth, MonoTime now) {
   const Piece& front = queue_.pieces().front();
   const Job& job = *front.lease->job;
   const bool singly = job.singly() || !slot.uses_page;
-  if (depth > 0 && (singly || job.pace.depth() <= depth ||
-                    slot.front().lease->job->pace.depth() <= depth ||
-                    slot.front().lease->job->singly())) {
+  if (depth > 0 &&
+      (singly || job.pace.depth() <= depth || slot.front().lease->job->pace.depth() <= depth ||
+       slot.front().lease->job->singly())) {
     return false;
   }
   const auto offers = [&](const Slot& s) {
-    return std::any_of(s.offers.begin(), s.offers.end(), [&](const FunctionOffer& offer) {
-      return offer.name == job.spec.function;
-    });
+    return std::any_of(s.offers.begin(), s.offers.end(),
+                       [&](const FunctionOffer& offer) { return offer.name == job.spec.function; });
   };
   // What nobody offers any more is dealt all the same: its failure then says so.
   if (!offers(slot) && std::any_of(slots_.begin(), slots_.end(), offers)) return false;
@@ -222,8 +223,8 @@ void Dealer::steal_from_stuck(MonoTime now) {
   if (ready_slots() < 2) return;
   for (std::uint32_t i = 0; i < slots_.size(); ++i) {
     const Slot& slot = slots_[i];
-    if (!slot.ready() || slot.stop != Slot::Stop::kNone || slot.unstarted() == 0) continue;
-    if (now - slot.progress_at >= patience(slot)) lower_end(i, slot.unstarted_from());
+    if (!slot.ready() || slot.stop != Slot::Stop::kNone || slot.waiting() == 0) continue;
+    if (now - slot.progress_at >= patience(slot)) lower_end(i, slot.waiting_from());
   }
 }
 
@@ -234,13 +235,13 @@ void Dealer::steal_for_idle() {
     std::optional<std::uint32_t> victim;
     for (std::uint32_t i = 0; i < slots_.size(); ++i) {
       const Slot& slot = slots_[i];
-      if (!slot.ready() || slot.stop != Slot::Stop::kNone || slot.unstarted() == 0) continue;
-      if (slot.front().lease->job->pace.expected(slot.unstarted()) < kStealMin) continue;
-      if (!victim || slot.unstarted() > slots_[*victim].unstarted()) victim = i;
+      if (!slot.ready() || slot.stop != Slot::Stop::kNone || slot.waiting() == 0) continue;
+      if (slot.front().lease->job->pace.expected(slot.waiting()) < kStealMin) continue;
+      if (!victim || slot.waiting() > slots_[*victim].waiting()) victim = i;
     }
     if (!victim) return;
     const Slot& slot = slots_[*victim];
-    lower_end(*victim, slot.next_position() - (slot.unstarted() + 1) / 2);
+    lower_end(*victim, slot.next_position() - (slot.waiting() + 1) / 2);
   }
 }
 
@@ -254,7 +255,7 @@ void Dealer::recall_all_unstarted() {
 }
 
 void Dealer::lower_end(std::uint32_t index, std::uint64_t end) {
-  slots_[index].lower_end();
+  slots_[index].lower_end(end);
   duties_.push_back(LowerEnd{index, end});
 }
 
@@ -278,11 +279,11 @@ std::optional<MonoTime> Dealer::wake_at() const {
   for (const Slot& slot : slots_) {
     if (!draining_ && slot.life == Slot::Life::kDown) sooner(slot.start_at);
     sooner(slot.kill_at);
-    if (steals && slot.ready() && slot.stop == Slot::Stop::kNone && slot.unstarted() > 0) {
+    if (steals && slot.ready() && slot.stop == Slot::Stop::kNone && slot.waiting() > 0) {
       sooner(slot.progress_at + patience(slot));
     }
   }
-  for (const Job* job : std::as_const(book_).jobs()) sooner(job->kill_at);
+  for (const auto& [job, time] : kills_) sooner(time);
   return at;
 }
 
@@ -325,6 +326,25 @@ std::uint32_t Dealer::ready_slots() const {
 std::uint32_t Dealer::busy_slots() const {
   return static_cast<std::uint32_t>(
       std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.busy(); }));
+}
+
+void Dealer::check_invariants() const {
+  std::map<AttemptToken, RangeSet> places;
+  std::uint64_t tasks = 0;
+  const auto note = [&](const Piece& piece) {
+    FANMILL_ASSERT(!piece.tasks.empty() && book_.find(piece.lease->token) == piece.lease);
+    places[piece.lease->token].add(piece.tasks);
+    tasks += piece.tasks.count;
+  };
+  for (const Piece& piece : queue_.pieces()) note(piece);
+  FANMILL_ASSERT(tasks == queue_.tasks());
+  for (const Slot& slot : slots_) {
+    FANMILL_ASSERT(slot.life != Slot::Life::kDown || !slot.busy());
+    for (const Piece& piece : slot.pieces()) note(piece);
+  }
+  // Every unreported task is in exactly one place.
+  FANMILL_ASSERT(tasks == book_.unreported_tasks());
+  for (const auto& [token, held] : places) FANMILL_ASSERT(held == book_.find(token)->unreported);
 }
 
 }  // namespace fanmill::worker

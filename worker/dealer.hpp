@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -42,7 +43,7 @@ class Dealer {
 
   // ---- duties ----
   struct Leave {
-    bool lease_valid{};  // else nothing starts, not even what waits at executors
+    bool lease_valid{};   // else nothing starts, not even what waits at executors
     bool reports_flow{};  // else nothing further is dealt
   };
   void deal(Leave leave, MonoTime now);
@@ -96,8 +97,13 @@ class Dealer {
   std::vector<ExecutorDuty> duties_;
   std::optional<RecallInHand> recall_;
   std::uint32_t last_recall_ = 0;
+  std::map<JobId, MonoTime> kills_;  // when running tasks of stopped jobs are killed
   bool draining_ = false;
-  std::optional<Piece> last_reported_;  // for Mutation::kRequeueReported alone
+  struct Reported {
+    AttemptToken token;
+    IndexRange tasks;
+  };
+  std::optional<Reported> last_reported_;  // for Mutation::kRequeueReported alone
 };
 
 }  // namespace fanmill::worker

@@ -55,16 +55,19 @@ void Dealer::on_died(const ExecutorDied& died, MonoTime now) {
 
   if (task) {
     // Killed for the sake of a stopped job: nobody is to blame, and take_back knows what may go on.
-    const bool excused = reason == KillReason::kStopJob || task->lease->job->stopped ||
-                         (reason == KillReason::kTimeLimit && mutated(Mutation::kTimeLimitRequeues));
+    const bool excused =
+        reason == KillReason::kStopJob || task->lease->job->stopped ||
+        (reason == KillReason::kTimeLimit && mutated(Mutation::kTimeLimitRequeues));
     if (excused) {
       unharmed.push_back(*task);
     } else {
       report_guilty(died.slot, *task, died, now);
     }
   }
-  if (last_reported_ && book_.find(last_reported_->lease->token) == last_reported_->lease) {
-    unharmed.push_back(*last_reported_);
+  HeldLease* reported = last_reported_ ? book_.find(last_reported_->token) : nullptr;
+  if (reported != nullptr) {
+    book_.reopen(*reported, last_reported_->tasks);
+    unharmed.push_back({reported, last_reported_->tasks});
   }
   last_reported_.reset();
   std::sort(unharmed.begin(), unharmed.end(), [](const Piece& a, const Piece& b) {

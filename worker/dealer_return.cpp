@@ -82,10 +82,9 @@ void Dealer::on_stop_job(const StopJob& stop, MonoTime now) {
   Job* job = book_.find_job(stop.job);
   if (job == nullptr) return;
   job->stopped = true;
-  if (stop.grace_ms == CancelJob::kNoKill) {
-    job->kill_at.reset();
-  } else {
-    job->kill_at = now + std::chrono::milliseconds(std::min(stop.grace_ms, kTimeLimitMaxMs));
+  kills_.erase(stop.job);
+  if (stop.grace_ms != CancelJob::kNoKill) {
+    kills_[stop.job] = now + std::chrono::milliseconds(std::min(stop.grace_ms, kTimeLimitMaxMs));
   }
   for (std::uint32_t i = 0; i < slots_.size(); ++i) {
     const Slot& slot = slots_[i];
@@ -176,6 +175,7 @@ void Dealer::settle(HeldLease& lease, const std::vector<IndexRange>& tasks) {
 }
 
 void Dealer::forget_job(JobId job) {
+  kills_.erase(job);
   for (std::uint32_t i = 0; i < slots_.size(); ++i) {
     if (slots_[i].bound.erase(job) != 0 && slots_[i].ready()) {
       duties_.push_back(DealForget{i, executor::Forget{job}});

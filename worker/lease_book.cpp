@@ -61,26 +61,12 @@ void LeaseBook::erase_job(JobId id) {
   jobs_.erase(it);
 }
 
-std::vector<Job*> LeaseBook::jobs() {
-  std::vector<Job*> all;
-  all.reserve(jobs_.size());
-  for (auto& [id, job] : jobs_) all.push_back(job.get());
-  return all;
-}
-
-std::vector<const Job*> LeaseBook::jobs() const {
-  std::vector<const Job*> all;
-  all.reserve(jobs_.size());
-  for (const auto& [id, job] : jobs_) all.push_back(job.get());
-  return all;
-}
-
 void LeaseBook::count_received(std::uint64_t tasks, std::uint64_t bytes) {
   received_.tasks += tasks;
   received_.bytes += bytes;
 }
 
-HeldLease* LeaseBook::find(AttemptToken token) {
+HeldLease* LeaseBook::find(AttemptToken token) const {
   const auto it = leases_.find(token);
   return it == leases_.end() ? nullptr : it->second.get();
 }
@@ -124,6 +110,11 @@ void LeaseBook::unkeep(HeldLease& lease) {
   lease.kept = false;
   --held_count_;
   held_digest_ ^= digest_of(lease.token);
+}
+
+void LeaseBook::reopen(HeldLease& lease, IndexRange tasks) {
+  lease.unreported.add(tasks);
+  tasks_ += tasks.count;
 }
 
 std::vector<HeldLease*> LeaseBook::leases() {

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "proto/blob.hpp"
@@ -21,10 +20,9 @@ struct Job {
   JobId id;
   JobSpec spec;
   JobPace pace;
-  std::uint64_t leases = 0;         // in the book
-  std::uint64_t last_lease = 0;     // orders jobs by use
-  bool stopped = false;             // by StopJob: nothing of it starts any more
-  std::optional<MonoTime> kill_at;  // then its running tasks are killed
+  std::uint64_t leases = 0;      // in the book
+  std::uint64_t last_lease = 0;  // orders jobs by use
+  bool stopped = false;          // by StopJob: nothing of it starts any more
   bool singly() const { return spec.time_limit_ms != 0; }
 };
 
@@ -70,18 +68,18 @@ class LeaseBook {
   // forgotten, the longest unused first; they are appended to `forgotten`.
   Job& learn_job(JobId id, const JobSpec& spec, std::vector<JobId>& forgotten);
   void erase_job(JobId id);
-  std::vector<Job*> jobs();
-  std::vector<const Job*> jobs() const;
 
   // ---- leases ----
   // A message of this session has brought so much, whether it is kept or not.
   void count_received(std::uint64_t tasks, std::uint64_t bytes);
-  HeldLease* find(AttemptToken token);
+  HeldLease* find(AttemptToken token) const;
   // `lease` is well formed (see well_formed) and its token is not in the book.
   HeldLease& add(Job& job, const Lease& lease, ChunkTable table, const Blob& blob);
   // These tasks are reported or dropped; the lease ends, and `lease` is gone, with its last task.
   void settle(HeldLease& lease, const std::vector<IndexRange>& tasks);
   void unkeep(HeldLease& lease);
+  // For Mutation::kRequeueReported alone: settled tasks of a lease that goes on are open again.
+  void reopen(HeldLease& lease, IndexRange tasks);
   std::vector<HeldLease*> leases();
 
   // ---- what the session tells of it ----

@@ -38,10 +38,10 @@ enum class Mutation : std::uint8_t {
 };
 
 inline constexpr std::array<Mutation, 12> kAllMutations = {
-    Mutation::kChargeUnstarted,   Mutation::kRequeueReported,    Mutation::kForgetReports,
-    Mutation::kRecallStarted,     Mutation::kStartAfterDeadline, Mutation::kDigestDropsOne,
-    Mutation::kLoseReturned,      Mutation::kDealBeforeStopped,  Mutation::kCreditForgetsHeld,
-    Mutation::kRepeatLease,       Mutation::kKeepReportNumbers,  Mutation::kTimeLimitRequeues,
+    Mutation::kChargeUnstarted, Mutation::kRequeueReported,    Mutation::kForgetReports,
+    Mutation::kRecallStarted,   Mutation::kStartAfterDeadline, Mutation::kDigestDropsOne,
+    Mutation::kLoseReturned,    Mutation::kDealBeforeStopped,  Mutation::kCreditForgetsHeld,
+    Mutation::kRepeatLease,     Mutation::kKeepReportNumbers,  Mutation::kTimeLimitRequeues,
 };
 
 constexpr std::string_view name_of(Mutation mutation) {

@@ -17,8 +17,8 @@ class JobPace {
     const double each = std::max(1.0, static_cast<double>(run_ns) / static_cast<double>(count));
     // One slow task among fast ones must not make the rest be dealt singly for long, so a report
     // moves the mean by a bounded factor; many slow ones in a row still get there.
-    mean_ns_ = known() ? mean_ns_ + (std::min(each, std::max(8 * mean_ns_, 1e5)) - mean_ns_) / 8
-                       : each;
+    mean_ns_ =
+        known() ? mean_ns_ + (std::min(each, std::max(8 * mean_ns_, 1e5)) - mean_ns_) / 8 : each;
     limit_ = std::min(limit_ * 2, aim());
   }
 
@@ -31,8 +31,8 @@ class JobPace {
     return mean_ns_ < kAimNs / 10 ? 3 : 2;
   }
   nanoseconds expected(std::uint64_t count) const {
-    return nanoseconds(static_cast<std::int64_t>(
-        std::min(mean_ns_ * static_cast<double>(count), 1e15)));
+    return nanoseconds(
+        static_cast<std::int64_t>(std::min(mean_ns_ * static_cast<double>(count), 1e15)));
   }
 
  private:

@@ -50,7 +50,7 @@ class ReportQueue {
   };
   std::deque<Report> reports_;  // numbered from taken_ + 1 on
   std::uint64_t taken_ = 0;
-  std::uint64_t sent_ = 0;        // up to here they have left, as far as the present pass goes
+  std::uint64_t sent_ = 0;         // up to here they have left, as far as the present pass goes
   std::uint64_t catch_up_to_ = 0;  // reports up to here are being sent again
   std::size_t bytes_ = 0;
   std::size_t sent_bytes_ = 0;  // of those that left and are not taken

@@ -27,8 +27,8 @@ nanoseconds Jitter::spread(nanoseconds base, double low, double high) {
   x = (x ^ (x >> 27)) * 0x94d049bb133111ebU;
   x ^= x >> 31;
   const double unit = static_cast<double>(x >> 11) / static_cast<double>(std::uint64_t{1} << 53);
-  return nanoseconds(static_cast<std::int64_t>(static_cast<double>(base.count()) *
-                                               (low + (high - low) * unit)));
+  return nanoseconds(
+      static_cast<std::int64_t>(static_cast<double>(base.count()) * (low + (high - low) * unit)));
 }
 
 bool SeenNumbers::insert(std::uint64_t number) {
@@ -163,8 +163,10 @@ void Session::tend(const Facts& facts, AgentDuties& out, MonoTime now) {
   }
   if (state_ == State::kWelcomed) {
     const bool credit_grown =
-        facts.credit.tasks >= credit_sent_.tasks + std::max<std::uint64_t>(1, config_.window.tasks / 2) ||
-        facts.credit.bytes >= credit_sent_.bytes + std::max<std::uint64_t>(1, config_.window.bytes / 2);
+        facts.credit.tasks >=
+            credit_sent_.tasks + std::max<std::uint64_t>(1, config_.window.tasks / 2) ||
+        facts.credit.bytes >=
+            credit_sent_.bytes + std::max<std::uint64_t>(1, config_.window.bytes / 2);
     if (now >= heartbeat_at_ && silent_ >= kSilentMax) {
       lost(now);
     } else if (now >= heartbeat_at_) {

@@ -28,9 +28,8 @@ std::optional<Piece> Slot::complete(std::uint64_t position, std::uint64_t count)
     const Deal whole = *it;
     const std::uint64_t before = position - whole.position;
     const Piece done{whole.lease, {whole.tasks.first + before, count}};
-    const Deal rest{whole.lease,
-                    position + count,
-                    {done.tasks.end(), whole.tasks.count - before - count}};
+    const Deal rest{
+        whole.lease, position + count, {done.tasks.end(), whole.tasks.count - before - count}};
     it->tasks.count = before;
     if (!rest.tasks.empty()) it = std::prev(deals_.insert(std::next(it), rest));
     if (before == 0) deals_.erase(it);
@@ -83,20 +82,35 @@ std::optional<std::uint64_t> Slot::running_position() const {
 }
 
 std::uint64_t Slot::unstarted_from() const {
-  if (!uses_page) return next_;
-  return deals_.empty() ? next_ : std::max(started_, deals_.front().position);
+  if (!uses_page || deals_.empty()) return next_;
+  return std::max(started_, deals_.front().position);
 }
 
-std::uint64_t Slot::unstarted() const {
-  if (!uses_page) return 0;
+std::uint64_t Slot::unstarted() const { return outstanding_from(unstarted_from()); }
+
+std::uint64_t Slot::waiting_from() const {
+  if (!uses_page || deals_.empty()) return next_;
+  return std::max(started_, deals_.front().position + 1);
+}
+
+std::uint64_t Slot::waiting() const { return outstanding_from(waiting_from()); }
+
+std::uint64_t Slot::outstanding_from(std::uint64_t position) const {
   std::uint64_t count = 0;
   for (const Deal& deal : deals_) {
-    if (deal.end() > started_) count += deal.end() - std::max(started_, deal.position);
+    if (deal.end() > position) count += deal.end() - std::max(position, deal.position);
   }
   return count;
 }
 
+void Slot::lower_end(std::uint64_t end) {
+  stop = Stop::kAsked;
+  asked_end_ = end;
+}
+
 std::vector<Piece> Slot::freed(std::uint64_t from) {
+  // `from` is the greater of the end that was asked for and what the page said.
+  if (from > asked_end_) started_ = std::max(started_, from);
   auto taken = take_from(from);
   stop = Stop::kStopping;
   must_stop_ = must_stop_ || !taken.empty();
@@ -106,8 +120,8 @@ std::vector<Piece> Slot::freed(std::uint64_t from) {
 
 std::vector<Piece> Slot::stopped(std::uint64_t position) {
   auto taken = take_from(position);
-  // Frames that it had not read when it stopped hold tasks that are no longer its own. It passes
-  // over all Work until the next Bind, so everything is bound again.
+  // Frames that it had not read when it stopped hold tasks that are no longer its own, so it forgets
+  // everything that was sent so far, bindings included.
   bound.clear();
   started_ = std::min(started_, std::max(position, finished_));
   must_stop_ = false;

@@ -65,9 +65,12 @@ class Slot {
   // The lowest outstanding position that is not known to have started, and how many there are.
   std::uint64_t unstarted_from() const;
   std::uint64_t unstarted() const;
+  // The same for what certainly waits: the first outstanding task may have started unseen.
+  std::uint64_t waiting_from() const;
+  std::uint64_t waiting() const;
 
   // LowerEnd went out; the executor will meet `end`.
-  void lower_end() { stop = Stop::kAsked; }
+  void lower_end(std::uint64_t end);
   // Its answer came; tasks from `from` on will not run. They leave the slot.
   std::vector<Piece> freed(std::uint64_t from);
   // The executor met the end at `position`, and what it had from there on leaves the slot.
@@ -90,12 +93,14 @@ class Slot {
     std::uint64_t end() const { return position + tasks.count; }
   };
   void settle_stop();
+  std::uint64_t outstanding_from(std::uint64_t position) const;
 
   std::deque<Deal> deals_;  // by rising position, with gaps where tasks are done
   std::uint64_t tasks_ = 0;
   std::uint64_t next_ = 0;
   std::uint64_t started_ = 0;
   std::uint64_t finished_ = 0;
+  std::uint64_t asked_end_ = 0;
   bool must_stop_ = false;  // something was freed, so Stopped is certain to come
 };
 

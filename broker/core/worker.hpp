@@ -68,7 +68,6 @@ struct Worker {
   std::uint64_t leases_seen{};
   std::uint64_t after_until{};  // a lease waits for this write: later ones must not overtake it
   std::vector<RunningTask> running;
-  bool list_wanted = false;
 
   // ---- what it said ----
   std::uint64_t reports{};  // the last one processed

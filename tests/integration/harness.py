@@ -4,6 +4,7 @@ Every process that a test starts carries FANMILL_TEST_ID in its environment, and
 At a test's end no marked process may be left: the harness looks, fails the test, and cleans up.
 Nothing here waits for a time to pass; every wait is for a fact, and has a deadline.
 """
+import datetime
 import json
 import os
 import pathlib
@@ -278,7 +279,10 @@ class FanmillTest(unittest.TestCase):
         return path
 
     def rows(self, program_or_path):
-        """The rows of --format jsonl, by task index."""
+        """The rows of --format jsonl, by task index; `start` as seconds since 1970."""
         text = program_or_path.read_text() if isinstance(program_or_path, pathlib.Path) else program_or_path.out()
         rows = [json.loads(line) for line in text.splitlines()]
+        for row in rows:
+            if row["start"]:
+                row["start"] = datetime.datetime.fromisoformat(row["start"]).timestamp()
         return {row["index"]: row for row in rows}

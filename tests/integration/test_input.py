@@ -16,7 +16,13 @@ class Malformed(FanmillTest):
     def test_a_csv_row_of_another_length_is_named(self):
         path = self.write("in.csv", "seconds,message\n0,a\n0,b,c\n")
         run = self.run_fanmill("map", "sleep_print", path, code=2)
-        self.assertRegex(run.err(), r"in\.csv:3:\d+")
+        self.assertRegex(run.err(), r"in\.csv:3")
+
+    def test_a_stray_quote_in_a_csv_is_named_with_its_column(self):
+        path = self.write("in.csv", 'seconds,message\n0,a\n0,b"c\n')
+        run = self.run_fanmill("map", "sleep_print", path, code=2)
+        self.assertRegex(run.err(), r"in\.csv:3:4")
+        self.assertEqual(run.out(), "a\n")
 
     def test_a_missing_file_is_named(self):
         run = self.run_fanmill("map", "identity", self.dir / "nowhere.jsonl", code=2)
@@ -55,5 +61,5 @@ class Failures(FanmillTest):
     def test_a_failed_task_is_a_row_that_names_the_cause(self):
         run = self.run_fanmill("exec", "--format", "jsonl", ":::", "0", "7", "--", "sh", "-c", "exit $1", "sh", "{1}", code=1)
         rows = self.rows(run)
-        self.assertEqual(rows[0]["status"], "succeeded")
+        self.assertEqual(rows[0]["status"], "ok")
         self.assertEqual((rows[1]["status"], rows[1]["exit_code"]), ("failed", 7))

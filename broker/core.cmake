@@ -1,0 +1,25 @@
+# fanmill_broker_core: the broker's pure state machine. fanmill_broker_core_mutable: the same with the
+# deliberate bugs of core/mutation.hpp, for tests.
+set(FANMILL_BROKER_CORE_SOURCES
+  ${CMAKE_CURRENT_LIST_DIR}/core/core.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/core/delivery.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/core/index_set.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/core/invariants.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/core/job.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/core/leases.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/core/producers.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/core/progress.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/core/sink.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/core/suggest.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/core/ventilator.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/core/workers.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/core/world.cpp)
+
+add_library(fanmill_broker_core STATIC ${FANMILL_BROKER_CORE_SOURCES})
+target_link_libraries(fanmill_broker_core PUBLIC fanmill_proto PRIVATE roaring::roaring)
+
+if(FANMILL_TESTS)
+  add_library(fanmill_broker_core_mutable STATIC ${FANMILL_BROKER_CORE_SOURCES})
+  target_link_libraries(fanmill_broker_core_mutable PUBLIC fanmill_proto PRIVATE roaring::roaring)
+  target_compile_definitions(fanmill_broker_core_mutable PUBLIC FANMILL_MUTATIONS)
+endif()

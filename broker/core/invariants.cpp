@@ -1,0 +1,137 @@
+#include "broker/core/invariants.hpp"
+
+#include <algorithm>
+
+#include "broker/core/delivery.hpp"
+
+namespace fanmill::broker {
+namespace {
+
+void check_worker(const World& world, const Worker& worker) {
+  std::uint64_t tasks = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t digest = 0;
+  std::uint64_t number = 0;
+  std::map<JobId, std::uint64_t> by_job;
+  for (const auto& [counter, lease] : worker.leases) {
+    FANMILL_ASSERT(counter == lease.token.counter && counter <= world.tokens);
+    FANMILL_ASSERT(!lease.unfinished.empty());
+    FANMILL_ASSERT(lease.number == 0 || lease.number > number);  // numbers rise with tokens
+    number = std::max(number, lease.number);
+    tasks += lease.unfinished.count();
+    bytes += lease.bytes;
+    digest ^= digest_of(lease.token);
+    by_job[lease.job] += lease.unfinished.count();
+  }
+  FANMILL_ASSERT(tasks == worker.leased_tasks);
+  FANMILL_ASSERT(bytes == worker.leased_bytes);
+  FANMILL_ASSERT(digest == worker.digest);
+  FANMILL_ASSERT(number <= worker.leases_sent);
+  FANMILL_ASSERT(worker.used.tasks <= worker.credit.tasks || worker.used.tasks == 0);
+  FANMILL_ASSERT(worker.listed == worker.may_be_given());
+  if (worker.listed)
+    FANMILL_ASSERT(world.by_load.count({worker.load_key, worker.ordinal,
+                                        const_cast<Worker*>(&worker)}) == 1);
+  for (const Share& share : worker.shares) {
+    const auto it = by_job.find(share.job);
+    FANMILL_ASSERT(share.leased == (it == by_job.end() ? 0 : it->second));
+  }
+}
+
+// Every accepted task is in exactly one place.
+void check_tasks(const World& world, const Job& job) {
+  const IndexRange dealt{TaskIndex{}, job.fresh.value};
+  FANMILL_ASSERT(job.fresh.value <= job.next_index);
+  FANMILL_ASSERT(job.done.count() == job.counts.terminal());
+  FANMILL_ASSERT(job.done.count() == job.done.count(dealt));
+  FANMILL_ASSERT(job.ready.count() == job.ready.count(dealt));
+
+  RangeSet leased;
+  std::uint64_t leased_tasks = 0;
+  for (const auto& [session, worker] : world.workers) {
+    for (const auto& [counter, lease] : worker->leases) {
+      if (lease.job != job.id) continue;
+      leased_tasks += lease.unfinished.count();
+      for (const IndexRange& range : lease.unfinished.ranges()) leased.add(range);
+    }
+  }
+  FANMILL_ASSERT(leased_tasks == job.leased);
+  FANMILL_ASSERT(leased.count() == leased_tasks);  // at most one live lease of each task
+  std::uint64_t leased_open = 0;
+  for (const IndexRange& range : leased.ranges()) {
+    FANMILL_ASSERT(range.end() <= job.fresh);
+    FANMILL_ASSERT(job.ready.count(range) == 0);
+    leased_open += range.count - job.done.count(range);
+  }
+  std::uint64_t waiting = 0;
+  for (const auto& [index, history] : job.exceptions) {
+    FANMILL_ASSERT(!job.done.contains(TaskIndex{index}));
+    FANMILL_ASSERT(history.failures <= job.options.retries);
+    if (!history.retry_at) continue;
+    ++waiting;
+    FANMILL_ASSERT(job.delayed.count({*history.retry_at, index}) == 1);
+    FANMILL_ASSERT(!job.ready.contains(TaskIndex{index}) && !leased.contains(TaskIndex{index}));
+  }
+  FANMILL_ASSERT(waiting == job.delayed.size());
+  for (const IndexRange& range : job.ready.present(dealt))
+    FANMILL_ASSERT(job.done.count(range) == 0);
+  // No accepted task vanishes.
+  FANMILL_ASSERT(job.done.count() + job.ready.count() + waiting + leased_open == job.fresh.value);
+}
+
+void check_chunks(const Job& job) {
+  for (const auto& [first, chunk] : job.chunks) {
+    FANMILL_ASSERT(first == chunk.first.value && chunk.range().end().value <= job.next_index);
+    FANMILL_ASSERT(chunk.unfinished == chunk.table.tuples() - job.done.count(chunk.range()));
+  }
+}
+
+void check_rows(const Job& job) {
+  if (job.order != RowOrder::kAsCompleted) {
+    const bool forgets = job.options.forget_when_delivered;
+    std::uint64_t tasks = 0;
+    TaskIndex end;
+    for (const auto& [first, slice] : job.rows) {
+      FANMILL_ASSERT(first == slice.range.first.value && slice.range.first >= end);
+      FANMILL_ASSERT(job.done.contains(slice.range));
+      end = slice.range.end();
+      tasks += slice.range.count;
+    }
+    const std::uint64_t forgotten = forgets ? job.forgotten : 0;
+    FANMILL_ASSERT(tasks + forgotten == job.done.count());  // no row is lost
+  }
+  if (!job.reader) return;
+  const Reader& reader = *job.reader;
+  FANMILL_ASSERT(reader.acknowledged <= reader.sent && reader.sent <= reader.sent_ever);
+  std::uint64_t bytes = 0;
+  for (const Reader::InFlight& rows : reader.in_flight) {
+    FANMILL_ASSERT(rows.next > reader.acknowledged && rows.next <= reader.sent);
+    bytes += rows.bytes;
+  }
+  FANMILL_ASSERT(bytes == reader.in_flight_bytes);
+  FANMILL_ASSERT(bytes <= reader.window || reader.in_flight.size() == 1);
+}
+
+}  // namespace
+
+void check_invariants(const World& world) {
+  std::uint64_t listed = 0;
+  std::uint64_t slots = 0;
+  for (const auto& [session, worker] : world.workers) {
+    check_worker(world, *worker);
+    if (!worker->listed) continue;
+    ++listed;
+    slots += worker->slots;
+  }
+  FANMILL_ASSERT(listed == world.by_load.size() && slots == world.total_slots);
+  FANMILL_ASSERT(world.durable <= world.writes);
+  FANMILL_ASSERT(world.jobs.size() == world.job_of_key.size());
+  for (const auto& [id, job] : world.jobs) {
+    check_tasks(world, *job);
+    check_chunks(*job);
+    check_rows(*job);
+    FANMILL_ASSERT(world.active.count(id) == (job->stopped ? 0U : 1U));
+  }
+}
+
+}  // namespace fanmill::broker

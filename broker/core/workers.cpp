@@ -1,0 +1,266 @@
+#include "broker/core/workers.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "broker/core/leases.hpp"
+#include "broker/core/mutation.hpp"
+#include "broker/core/producers.hpp"
+#include "broker/core/sink.hpp"
+
+namespace fanmill::broker {
+namespace {
+
+std::uint64_t in_ms(nanoseconds time) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
+}
+
+void welcome(World& world, const Worker& worker) {
+  world.send_now(worker.peer, worker.session, ToWorker{worker.welcome});
+}
+
+// The session is over and its leases have gone elsewhere.
+void forget_worker(World& world, Worker& worker) {
+  world.unlist(worker);
+  const auto known = world.worker_of.find(worker.instance);
+  if (known != world.worker_of.end() && known->second == worker.session)
+    world.worker_of.erase(known);
+  world.workers.erase(worker.session);  // `worker` is gone
+}
+
+void release_all(World& world, Worker& worker) {
+  world.unlist(worker);
+  worker.gone = true;
+  while (!worker.leases.empty()) release(world, worker, worker.leases.begin()->first);
+}
+
+// Silent for a whole lease: what it said it was running is charged, and everything goes back.
+void lose(World& world, Worker& worker) {
+  worker.gone = true;
+  world.unlist(worker);
+  world.expired_leases += worker.leases.size();
+  if (mutated(Mutation::kForgetLostLeases)) {
+    while (!worker.leases.empty()) {
+      HeldLease& lease = worker.leases.begin()->second;
+      shrink(world, worker, lease, std::vector<IndexRange>(lease.unfinished.ranges()));
+    }
+  }
+  if (mutated(Mutation::kChargeUnstarted)) {
+    worker.running.clear();
+    for (const auto& [counter, lease] : worker.leases)
+      for (const IndexRange& range : lease.unfinished.ranges())
+        for (TaskIndex at = range.first; at < range.end(); at = at + 1)
+          worker.running.push_back({lease.job, lease.token, at});
+  }
+  for (const RunningTask& task : worker.running) {
+    const auto it = worker.leases.find(task.token.counter);
+    if (it == worker.leases.end() || it->second.token != task.token ||
+        it->second.job != task.job || !it->second.unfinished.contains(task.index))
+      continue;
+    shrink(world, worker, it->second, {{task.index, 1}});
+    Job* job = world.job(task.job);
+    if (job == nullptr || job->done.contains(task.index)) continue;
+    charge_loss(world, *job, task.index, worker, task.token);
+  }
+  release_all(world, worker);
+  forget_worker(world, worker);
+}
+
+void move_claims(World& world, Worker& old, Worker& worker, const std::vector<Claim>& claims) {
+  for (const Claim& claim : claims) {
+    const auto it = old.leases.find(claim.token.counter);
+    if (it == old.leases.end() || it->second.token != claim.token || it->second.job != claim.job)
+      continue;
+    worker.welcome.keep.push_back(claim.token);
+    move_lease(old, worker, claim.token.counter, world);
+  }
+  if (mutated(Mutation::kKeepUnclaimedLeases))
+    while (!old.leases.empty()) move_lease(old, worker, old.leases.begin()->first, world);
+}
+
+// What the worker holds of the leases it has seen, as the broker believes.
+struct Held {
+  std::uint64_t count{};
+  std::uint64_t digest{};
+};
+Held held_of(const Worker& worker, std::uint64_t leases_seen) {
+  Held held{worker.leases.size(), worker.digest};
+  for (auto it = worker.leases.rbegin();
+       it != worker.leases.rend() && it->second.number > leases_seen; ++it) {
+    --held.count;
+    held.digest ^= digest_of(it->second.token);
+  }
+  return held;
+}
+
+// Leases that the worker has seen and does not name are lost on the way: they go back.
+void return_unnamed(World& world, Worker& worker, const WorkerHeartbeat& heartbeat) {
+  std::vector<AttemptToken> named = heartbeat.held;
+  std::sort(named.begin(), named.end());
+  std::vector<std::uint64_t> lost;
+  for (const auto& [counter, lease] : worker.leases) {
+    if (lease.number > heartbeat.leases_seen) break;
+    if (!std::binary_search(named.begin(), named.end(), lease.token)) lost.push_back(counter);
+  }
+  for (const std::uint64_t counter : lost) release(world, worker, counter);
+}
+
+// Leases that no heartbeat has named a whole lease after they were sent.
+void expire_unseen(World& world, Worker& worker) {
+  std::vector<std::uint64_t> expired;
+  for (auto it = worker.leases.rbegin();
+       it != worker.leases.rend() && it->second.number > worker.leases_seen; ++it) {
+    if (!it->second.reported && it->second.sent + world.config.lease_duration <= world.now)
+      expired.push_back(it->first);
+  }
+  world.expired_leases += expired.size();
+  for (const std::uint64_t counter : expired) release(world, worker, counter);
+}
+
+}  // namespace
+
+void take_credit(World& world, Worker& worker, Credit credit) {
+  Credit grown{std::max(worker.credit.tasks, credit.tasks),
+               std::max(worker.credit.bytes, credit.bytes)};
+  if (mutated(Mutation::kCreditAsDelta))
+    grown = {worker.credit.tasks + credit.tasks, worker.credit.bytes + credit.bytes};
+  if (grown == worker.credit) return;
+  worker.credit = grown;
+  world.touch(worker);
+}
+
+void on_worker_hello(World& world, PeerId peer, const WorkerHello& hello) {
+  const auto known = world.worker_of.find(hello.instance);
+  Worker* old = known == world.worker_of.end() ? nullptr : world.worker(known->second);
+  if (old != nullptr && old->attempt > hello.attempt) return;
+  if (old != nullptr && old->attempt == hello.attempt) {
+    old->heard = world.now;
+    welcome(world, *old);
+    return;
+  }
+  if (hello.slots == 0 || hello.slots > limits::kSlotsMax) {
+    world.send_now(peer, {},
+                   ToWorker{Refused{{}, {}, ErrorCode::kLimit,
+                                    "a worker has 1 to " + std::to_string(limits::kSlotsMax) +
+                                        " slots"}});
+    return;
+  }
+  if (old == nullptr && world.producers.size() + world.workers.size() >= limits::kSessionsMax) {
+    world.send_now(peer, {}, ToWorker{Refused{{}, {}, ErrorCode::kLimit, "too many sessions"}});
+    return;
+  }
+  auto made = std::make_unique<Worker>();
+  Worker& worker = *made;
+  worker.session = world.next_session();
+  worker.peer = peer;
+  worker.instance = hello.instance;
+  worker.attempt = hello.attempt;
+  worker.ordinal = ++world.workers_joined;
+  worker.name = hello.name;
+  worker.host = hello.host;
+  worker.label = hello.name == hello.host ? hello.name : hello.name + "@" + hello.host;
+  worker.slots = hello.slots;
+  worker.offers = hello.offers;
+  worker.credit = hello.credit;
+  worker.heard = world.now;
+  worker.welcome = {hello.instance, hello.attempt, in_ms(world.config.heartbeat_interval),
+                    in_ms(world.config.lease_duration), {}};
+  if (old != nullptr) {
+    move_claims(world, *old, worker, hello.claims);
+    release_all(world, *old);
+    forget_worker(world, *old);
+  }
+  world.worker_of[hello.instance] = worker.session;
+  world.timers.arm(world.now + world.config.lease_duration, TimerKind::kWorker,
+                   worker.session.value);
+  world.workers[worker.session] = std::move(made);
+  welcome(world, worker);
+  world.touch(worker);
+  world.work_appeared = true;
+  check_openings(world);
+}
+
+void on_worker_heartbeat(World& world, Worker& worker, const WorkerHeartbeat& heartbeat) {
+  take_credit(world, worker, heartbeat.credit);
+  worker.running = heartbeat.running;
+  worker.draining = heartbeat.draining;
+  if (heartbeat.leases_seen <= worker.leases_sent)
+    worker.leases_seen = std::max(worker.leases_seen, heartbeat.leases_seen);
+  // What it holds can be compared only when both speak of the same moment.
+  bool list_wanted = false;
+  if (heartbeat.reports_sent == worker.reports && !mutated(Mutation::kSkipDigestComparison)) {
+    if (heartbeat.list_attached) {
+      return_unnamed(world, worker, heartbeat);
+    } else {
+      const Held held = held_of(worker, heartbeat.leases_seen);
+      list_wanted = held.count != heartbeat.held_count || held.digest != heartbeat.held_digest;
+    }
+  }
+  world.send_now(worker.peer, worker.session, ToWorker{HeartbeatReply{list_wanted}});
+  for (const Share& share : worker.shares) {
+    const Job* job = world.job(share.job);
+    const bool over = job == nullptr || job->cancelled || job->stopped;
+    if (over && share.leased > 0)
+      world.send_after(worker.peer, worker.session,
+                       ToWorker{StopJob{share.job, job == nullptr ? 0 : job->cancel_grace_ms}});
+  }
+  world.touch(worker);
+}
+
+void check_worker(World& world, SessionId session) {
+  Worker* worker = world.worker(session);
+  if (worker == nullptr) return;
+  const MonoTime end = worker->heard + world.config.lease_duration;
+  if (end <= world.now) {
+    lose(world, *worker);
+    return;
+  }
+  expire_unseen(world, *worker);
+  if (worker->recall_until && *worker->recall_until <= world.now) {
+    worker->recall_until.reset();
+    world.touch(*worker);
+  }
+  MonoTime next = end;
+  for (auto it = worker->leases.rbegin();
+       it != worker->leases.rend() && it->second.number > worker->leases_seen; ++it)
+    if (!it->second.reported) next = std::min(next, it->second.sent + world.config.lease_duration);
+  world.timers.arm(next, TimerKind::kWorker, session.value);
+}
+
+void end_worker(World& world, Worker& worker) {
+  release_all(world, worker);
+  forget_worker(world, worker);
+}
+
+void worker_gone(World& world, Worker& worker) {
+  worker.gone = true;
+  world.unlist(worker);
+}
+
+void extend_leases(World& world, nanoseconds gap) {
+  if (mutated(Mutation::kExpireAfterPause)) return;
+  for (const auto& [session, worker] : world.workers) {
+    worker->heard = std::min(world.now, worker->heard + gap);
+    for (auto& [counter, lease] : worker->leases)
+      lease.sent = std::min(world.now, lease.sent + gap);
+  }
+  for (const auto& [session, producer] : world.producers)
+    producer->heard = std::min(world.now, producer->heard + gap);
+}
+
+void acknowledge_reports(World& world) {
+  for (const SessionId session : std::exchange(world.acks_due, {})) {
+    Worker* worker = world.worker(session);
+    if (worker == nullptr) continue;
+    worker->ack_due = false;
+    ReportsTaken taken{worker->reports};
+    if (mutated(Mutation::kAckResultsEarly)) {
+      world.send_now(worker->peer, session, ToWorker{taken});
+    } else {
+      world.send_after(worker->peer, session, ToWorker{taken});
+    }
+  }
+}
+
+}  // namespace fanmill::broker

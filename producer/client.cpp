@@ -1,0 +1,219 @@
+#include "producer/client.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <random>
+#include <utility>
+
+#include "proto/codec.hpp"
+#include "proto/limits.hpp"
+
+namespace fanmill::producer {
+namespace {
+
+// Read at most so many messages before the caller gets a turn.
+constexpr int kMessagesPerTurn = 256;
+
+std::uint64_t random_u64() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32) | device();
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (gethostname(name.data(), name.size() - 1) != 0) return "unknown";
+  return name.data();
+}
+
+}  // namespace
+
+struct Client::State {
+  ChannelContext* context;
+  std::string endpoint;
+  std::optional<PeerChannel> channel;
+  Session session;
+  struct Unsent {
+    std::string header;
+    Blob blob;
+  };
+  std::deque<Unsent> unsent;  // what the socket did not take
+  std::string header;
+  std::vector<Notice> notices;
+  std::optional<MonoTime> wake_at;
+
+  State(ChannelContext& c, std::string where, PeerChannel first)
+      : context(&c),
+        endpoint(std::move(where)),
+        channel(std::move(first)),
+        session({.instance = InstanceId{random_u64()},
+                 .host = host_name(),
+                 .pid = static_cast<std::uint32_t>(getpid()),
+                 .seed = random_u64()},
+                mono_now()) {
+    session.connected(mono_now());
+  }
+
+  void reconnect() {
+    unsent.clear();
+    channel.reset();
+    auto made = PeerChannel::connect(*context, endpoint);
+    if (made) {
+      channel.emplace(std::move(*made));
+      session.connected(mono_now());
+    } else {
+      session.garbled(made.error(), mono_now());
+    }
+  }
+
+  void send(std::string_view head, const Blob& blob) {
+    if (!channel) return;
+    if (unsent.empty()) {
+      switch (channel->send(head, blob)) {
+        case SendStatus::kSent:
+          return;
+        case SendStatus::kWouldBlock:
+          break;
+        case SendStatus::kPeerGone:
+          session.garbled({ErrorCode::kUnreachable, "the broker is gone"}, mono_now());
+          return;
+      }
+    }
+    unsent.push_back({std::string(head), blob});
+  }
+
+  void send_unsent() {
+    while (!unsent.empty() && channel) {
+      const SendStatus status = channel->send(unsent.front().header, unsent.front().blob);
+      if (status == SendStatus::kWouldBlock) return;
+      unsent.pop_front();
+    }
+  }
+
+  void carry_out() {
+    send_unsent();
+    // A reconnection leads to a hello, and so to another turn.
+    for (int turn = 0; turn < 2; ++turn) {
+      SessionDuties duties = session.take_duties(mono_now());
+      std::move(duties.notices.begin(), duties.notices.end(), std::back_inserter(notices));
+      wake_at = duties.wake_at;
+      for (const ToSend& out : duties.send) {
+        encode(header, out.session, out.message);
+        send(header, out.blob);
+      }
+      if (!duties.reconnect) break;
+      reconnect();
+    }
+  }
+
+  void receive() {
+    for (int i = 0; i < kMessagesPerTurn && channel; ++i) {
+      std::optional<Received> in = channel->receive();
+      if (!in) break;
+      auto envelope = decode_to_producer(in->header);
+      if (envelope) {
+        session.message(*envelope, in->blob, mono_now());
+      } else {
+        session.garbled(envelope.error(), mono_now());
+      }
+    }
+  }
+
+  void wait(std::optional<nanoseconds> timeout, std::span<pollfd> extra) {
+    if (wake_at) {
+      const nanoseconds left = std::max<nanoseconds>(*wake_at - mono_now(), nanoseconds(0));
+      timeout = timeout ? std::min(*timeout, left) : left;
+    }
+    if (!notices.empty()) timeout = nanoseconds(0);
+    const long timeout_ms =
+        timeout ? std::chrono::ceil<std::chrono::milliseconds>(*timeout).count() : -1;
+    std::vector<zmq_pollitem_t> items;
+    items.reserve(extra.size() + 1);
+    for (const pollfd& fd : extra) {
+      short events = 0;
+      if ((fd.events & POLLIN) != 0) events |= ZMQ_POLLIN;
+      if ((fd.events & POLLOUT) != 0) events |= ZMQ_POLLOUT;
+      items.push_back({.socket = nullptr, .fd = fd.fd, .events = events, .revents = 0});
+    }
+    if (channel) {
+      const int events = ZMQ_POLLIN | (unsent.empty() ? 0 : ZMQ_POLLOUT);
+      items.push_back({.socket = channel->socket(),
+                       .fd = -1,
+                       .events = static_cast<short>(events),
+                       .revents = 0});
+    }
+    if (zmq_poll(items.data(), static_cast<int>(items.size()), timeout_ms) < 0) return;
+    for (std::size_t i = 0; i < extra.size(); ++i) {
+      const short got = items[i].revents;
+      extra[i].revents = 0;
+      if ((got & ZMQ_POLLIN) != 0) extra[i].revents |= POLLIN;
+      if ((got & ZMQ_POLLOUT) != 0) extra[i].revents |= POLLOUT;
+      if ((got & ZMQ_POLLERR) != 0) extra[i].revents |= POLLERR;
+    }
+  }
+};
+
+Client::Client(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Client::Client(Client&&) noexcept = default;
+Client& Client::operator=(Client&&) noexcept = default;
+Client::~Client() {
+  if (state_ == nullptr) return;
+  state_->session.goodbye(mono_now());
+  state_->carry_out();
+}
+
+Result<Client> Client::connect(ChannelContext& context, const std::string& endpoint) {
+  auto channel = PeerChannel::connect(context, endpoint);
+  if (!channel) return tl::make_unexpected(channel.error());
+  return Client(std::make_unique<State>(context, endpoint, std::move(*channel)));
+}
+
+Session& Client::session() { return state_->session; }
+
+std::vector<Notice> Client::pump(std::optional<nanoseconds> timeout, std::span<pollfd> extra) {
+  for (pollfd& fd : extra) fd.revents = 0;
+  state_->carry_out();
+  state_->wait(timeout, extra);
+  state_->receive();
+  state_->carry_out();
+  return std::exchange(state_->notices, {});
+}
+
+std::string Client::fresh_key() {
+  return fmt::format("{:016x}{:016x}", random_u64(), random_u64());
+}
+
+Result<JobCounts> run_job(Client& client, JobOptions options, RowOrder order, const Fill& fill,
+                          const TakeRows& take) {
+  // Few chunks a turn, so that rows are taken while the input is long.
+  constexpr int kChunksPerTurn = 4;
+  Session& session = client.session();
+  const JobHandle job = session.open(client.fresh_key(), std::move(options), order, mono_now());
+  ChunkBuilder builder;
+  bool more = true;
+  while (true) {
+    for (int i = 0; more && i < kChunksPerTurn && session.may_submit(job); ++i) {
+      more = fill(builder);
+      if (!builder.empty()) session.submit(job, builder.take(), mono_now());
+      if (!more) session.close(job, mono_now());
+    }
+    const bool busy = more && session.may_submit(job);
+    for (const Notice& notice : client.pump(busy ? std::optional(nanoseconds(0)) : std::nullopt)) {
+      if (const auto* rows = std::get_if<RowsArrived>(&notice)) {
+        if (rows->handle != job) continue;
+        take(*rows);
+        session.rows_done(job, rows->rows.next, mono_now());
+      } else if (const auto* ended = std::get_if<Ended>(&notice)) {
+        if (ended->handle == job) return ended->counts;
+      } else if (const auto* refused = std::get_if<JobRefused>(&notice)) {
+        if (refused->handle == job) return tl::make_unexpected(refused->error);
+      }
+    }
+  }
+}
+
+}  // namespace fanmill::producer

@@ -1,0 +1,77 @@
+#include <CLI/CLI.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "producer/commands/argument_line.hpp"
+#include "producer/commands/commands.hpp"
+#include "producer/commands/run_options.hpp"
+
+namespace fanmill::producer {
+namespace {
+
+constexpr const char* kFooter =
+    R"(Placeholders in CMD and its arguments (no shell is involved; use  sh -c '...'  for one):
+  {}           the parameters, in order        {1} {2}    the first, the second
+  {name}       by name (CSV header, JSON object keys)
+  {.} {/} {//} {/.}   without ending, base name, directory, base name without ending     {#}  1, 2, 3 ...
+Without any placeholder the parameters are added at the end.
+
+INPUT, one of:  FILE.jsonl   FILE.csv   -  (JSON lines from stdin)   ::: a b c  (several: all combinations)
+
+Examples:
+  fanmill exec ::: *.png -- convert {} {.}.webp
+  fanmill exec gzip -k ::: *.log                        # the command first, as GNU parallel has it
+  fanmill exec -j 8 runs.csv -- ./simulate --seed {seed} --rate {rate}
+  fanmill exec --format csv -o sizes.csv ::: /usr/share/common-licenses/* ::: 1 6 9 -- \
+      sh -c 'gzip -c -"$2" "$1" | wc -c' sh {1} {2}
+
+Results: the commands' stdout, byte for byte, in input order; with --format jsonl or csv a row for every
+task with parameters, stdout (value), status, exit code, stderr, times.
+Exit status: 0 all commands succeeded, 1 some failed, 2 usage or malformed input, 3 broker or system,
+130 interrupted.)";
+
+}  // namespace
+
+int exec_command(std::vector<std::string> args) {
+  const std::string command = "exec";
+  auto line = cut_exec_line(std::move(args));
+  if (!line) return usage_error(command, line.error().message);
+
+  CLI::App app("Runs a command once for every tuple of INPUT, in parallel.", "fanmill exec");
+  std::string path;
+  RunOptions options;
+  set_usage(app,
+            "Usage: fanmill exec [OPTIONS] INPUT -- CMD [ARG...]\n"
+            "       fanmill exec [OPTIONS] CMD [ARG...] ::: a b c");
+  options.add_to(app, true);
+  app.footer(kFooter);
+  // Words without `--` are options and then the command, whose own options are none of ours.
+  const bool command_first = !line->has_command;
+  if (command_first) {
+    app.prefix_command();
+  } else {
+    app.add_option("INPUT", path, "Where the tuples come from (below)");
+  }
+  if (const auto code = parse_words(app, command, std::move(line->words))) return *code;
+  std::vector<std::string> argv = command_first ? app.remaining() : std::move(line->command);
+  if (argv.empty()) {
+    return usage_error(command,
+                       "no command; for instance: fanmill exec ::: a b -- echo {}  "
+                       "(fanmill exec --help)");
+  }
+  if (command_first && line->lists.empty()) {
+    return usage_error(command, "no input: put the values behind the command (" + argv.front() +
+                                    " ... ::: a b), or the input before it (in.csv -- " +
+                                    argv.front() + " ...)");
+  }
+  InputSpec input{.path = {}, .lists = std::move(line->lists)};
+  if (!path.empty()) input.path = path;
+  JobOptions job;
+  job.name = argv.front();
+  job.spec.function = kCommandFunction;
+  job.spec.argv = std::move(argv);
+  return run_with_input(command, options, std::move(job), input);
+}
+
+}  // namespace fanmill::producer

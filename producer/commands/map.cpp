@@ -1,0 +1,64 @@
+#include <CLI/CLI.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "producer/commands/argument_line.hpp"
+#include "producer/commands/commands.hpp"
+#include "producer/commands/run_options.hpp"
+
+namespace fanmill::producer {
+namespace {
+
+constexpr const char* kFooter =
+    R"(INPUT, one of:
+  FILE.jsonl   JSON lines: [1,"x"] gives positional parameters, {"a":1} named ones, 7 a single one
+  FILE.csv     the header names the parameters; text that prints back as a number is one (007 is not)
+  -            JSON lines from stdin, as they come; an endless stream is fine
+  ::: 1 2 3    the values themselves; several ::: make all combinations, the last one fastest
+
+Examples:
+  fanmill map -j 4 sleep ::: 1 2 3 4                   # about 4 seconds
+  fanmill map -j 4 sleep_print ::: 1 2 ::: "hello" "world"
+  printf '[1,"1 Second"]\n[2,"2 Seconds"]\n' | fanmill map sleep_print -
+  seq 1000000 | fanmill map identity - | tail -1
+  fanmill map --format csv -o results.csv --retries 2 --timeout 5m echo params.csv
+  fanmill map --broker ipc:///tmp/mill/broker identity in.jsonl
+
+Exit status: 0 all tasks succeeded, 1 some failed, 2 usage or malformed input, 3 broker or system,
+130 interrupted (Ctrl-C once: what runs is finished; twice: it is killed).)";
+
+}  // namespace
+
+int map_command(std::vector<std::string> args) {
+  const std::string command = "map";
+  auto line = cut_map_line(std::move(args));
+  if (!line) return usage_error(command, line.error().message);
+
+  CLI::App app(
+      "Calls FUNCTION once for every tuple of INPUT, in parallel, and prints the results in input "
+      "order.",
+      "fanmill map");
+  std::string function;
+  std::string path;
+  RunOptions options;
+  set_usage(app, "Usage: fanmill map [OPTIONS] FUNCTION INPUT");
+  app.add_option("FUNCTION", function,
+                 "What to call: sleep, sleep_print, echo, identity, or whatever workers offer");
+  app.add_option("INPUT", path, "Where the tuples come from (below)");
+  options.add_to(app, false);
+  app.footer(kFooter);
+  if (const auto code = parse_words(app, command, std::move(line->words))) return *code;
+  if (function.empty()) {
+    return usage_error(
+        command, "no function; for instance: fanmill map sleep ::: 1 2 3 (fanmill map --help)");
+  }
+  InputSpec input{.path = {}, .lists = std::move(line->lists)};
+  if (!path.empty()) input.path = path;
+  JobOptions job;
+  job.spec.function = function;
+  job.name = function;
+  return run_with_input(command, options, std::move(job), input);
+}
+
+}  // namespace fanmill::producer

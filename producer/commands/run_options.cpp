@@ -1,0 +1,185 @@
+#include "producer/commands/run_options.hpp"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <memory>
+#include <utility>
+
+#include "producer/quantities.hpp"
+#include "proto/limits.hpp"
+
+namespace fanmill::producer {
+namespace {
+
+Result<std::uint32_t> parse_slots(const std::string& text) {
+  if (text == "auto") return 0U;
+  std::uint32_t slots = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), slots);
+  if (error != std::errc{} || end != text.data() + text.size() || slots == 0 ||
+      slots > limits::kSlotsMax) {
+    return fail(ErrorCode::kUsage, "-j " + text + ": the number of slots is 1 to " +
+                                       std::to_string(limits::kSlotsMax) +
+                                       ", or auto (the cores this process may use)");
+  }
+  return slots;
+}
+
+Result<std::uint64_t> parse_ms(const char* option, const std::string& text) {
+  if (text.empty()) return std::uint64_t{0};
+  const auto duration = parse_duration(text);
+  if (!duration) {
+    return fail(ErrorCode::kUsage, std::string(option) + ": " + duration.error().message);
+  }
+  return static_cast<std::uint64_t>(duration->count());
+}
+
+class UsageFormatter : public CLI::Formatter {
+ public:
+  explicit UsageFormatter(std::string usage) : usage_(std::move(usage)) { column_width(28); }
+  std::string make_usage(const CLI::App* /*app*/, std::string /*name*/) const override {
+    return usage_ + "\n";
+  }
+
+ private:
+  std::string usage_;
+};
+
+}  // namespace
+
+void set_usage(CLI::App& app, std::string usage) {
+  app.formatter(std::make_shared<UsageFormatter>(std::move(usage)));
+}
+
+int usage_error(const std::string& command, const std::string& sentence) {
+  std::fprintf(stderr, "fanmill %s: %s\n", command.c_str(), sentence.c_str());
+  return 2;
+}
+
+std::optional<int> parse_words(CLI::App& app, const std::string& command,
+                               std::vector<std::string> words) {
+  std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
+  try {
+    app.parse(std::move(words));
+    return {};
+  } catch (const CLI::CallForHelp&) {
+    std::fputs(app.help().c_str(), stdout);
+    return 0;
+  } catch (const CLI::Success&) {
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    return usage_error(command, std::string(error.what()) + " (fanmill " + command + " --help)");
+  }
+}
+
+void RunOptions::add_to(CLI::App& app, bool command) {
+  app.add_option("-j,--slots", slots, "Tasks at a time in a private run: a number, or auto")
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--broker", broker,
+                 "Use this broker and its workers instead of a private run: ipc://PATH")
+      ->type_name("ENDPOINT");
+  app.add_flag("--unordered", unordered, "Print results as they complete, not in input order");
+  app.add_option("--format", format,
+                 command
+                     ? "values: each command's stdout as it is; jsonl or csv: a row for every "
+                       "task, failed ones included"
+                     : "values: a JSON value a line; jsonl or csv: a row for every task, failed "
+                       "ones included")
+      ->check(CLI::IsMember({"values", "jsonl", "csv"}))
+      ->capture_default_str();
+  app.add_option("-o,--output", output, "Write the results here instead of to stdout")
+      ->type_name("FILE");
+  if (!command) app.add_flag("--raw", raw, "With --format values: text without quotes");
+  app.add_option("--retries", retries, "Further attempts for a task that fails")->type_name("N");
+  app.add_option("--timeout", time_limit, "Kill a task that runs longer: 90s, 5m, 1h30m")
+      ->type_name("DURATION");
+  if (command) {
+    app.add_option("--max-output", max_output,
+                   "A command that prints more than this fails (default 64MiB)")
+        ->type_name("SIZE");
+  }
+  app.add_option("--wait-workers", wait_workers,
+                 "How long to wait for a worker that offers the function")
+      ->type_name("DURATION")
+      ->capture_default_str();
+  app.add_flag("--quiet", quiet, "Nothing on stderr but errors of the run itself");
+  app.add_flag("--progress", progress, "A summary at the end, also when nothing failed");
+}
+
+Result<MapOptions> RunOptions::resolve(JobOptions job) const {
+  MapOptions out;
+  const auto count = parse_slots(slots);
+  if (!count) return tl::make_unexpected(count.error());
+  out.slots = *count;
+  if (!broker.empty()) {
+    if (slots != "auto") {
+      return fail(ErrorCode::kUsage,
+                  "-j sets the slots of a private run; with --broker the workers have their own "
+                  "(fanmill worker --slots N)");
+    }
+    out.broker = broker;
+  }
+  if (!output.empty()) out.output_path = output;
+  if (format == "jsonl") out.writer.format = OutputFormat::kJsonLines;
+  if (format == "csv") out.writer.format = OutputFormat::kCsv;
+  if (raw && format != "values") {
+    return fail(ErrorCode::kUsage, "--raw goes with --format values only");
+  }
+  out.writer.raw = raw;
+  const bool command = job.spec.function == kCommandFunction;
+  out.writer.command = command;
+  out.order = unordered ? RowOrder::kAsCompleted : RowOrder::kInput;
+  out.quiet = quiet;
+  out.summary = progress;
+  const auto limit_ms = parse_ms("--timeout", time_limit);
+  if (!limit_ms) return tl::make_unexpected(limit_ms.error());
+  if (!time_limit.empty() && *limit_ms == 0) {
+    return fail(ErrorCode::kUsage, "--timeout must be longer than nothing; leave it out for none");
+  }
+  const auto wait_ms = parse_ms("--wait-workers", wait_workers);
+  if (!wait_ms) return tl::make_unexpected(wait_ms.error());
+  job.spec.time_limit_ms = *limit_ms;
+  if (command) {
+    job.spec.max_output = limits::kOutputBytesDefault;
+    if (!max_output.empty()) {
+      const auto size = parse_size(max_output);
+      if (!size) {
+        return fail(ErrorCode::kUsage, "--max-output: " + size.error().message);
+      }
+      if (*size == 0 || *size > limits::kValueBytesMax) {
+        return fail(ErrorCode::kUsage, "--max-output is at most 256MiB, and more than nothing");
+      }
+      job.spec.max_output = *size;
+    }
+  }
+  job.retries = retries;
+  job.wait_workers_ms = *wait_ms;
+  job.forget_when_delivered = true;
+  job.rows_with_tuples = out.writer.format != OutputFormat::kValues;
+  out.job = std::move(job);
+  return out;
+}
+
+int run_with_input(const std::string& command, const RunOptions& options, JobOptions job,
+                   const InputSpec& input) {
+  if (input.path && !input.lists.empty()) {
+    return usage_error(command, "both an input (" + *input.path +
+                                    ") and `:::` are given; tuples come from one of them");
+  }
+  auto resolved = options.resolve(std::move(job));
+  if (!resolved) return usage_error(command, resolved.error().message);
+  auto source = open_source(input);
+  if (!source) return usage_error(command, source.error().message);
+  resolved->job.spec.names = (*source)->names();
+  resolved->writer.names = resolved->job.spec.names;
+  if (input.path == "-" && isatty(STDIN_FILENO) == 1 && !options.quiet) {
+    std::fputs("fanmill: reading JSON lines from the terminal; Ctrl-D ends them\n", stderr);
+  }
+  return run_map(std::move(*resolved), std::move(*source));
+}
+
+}  // namespace fanmill::producer

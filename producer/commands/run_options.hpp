@@ -1,0 +1,49 @@
+// The options that map and exec share.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "producer/commands/argument_line.hpp"
+#include "producer/map_run.hpp"
+
+namespace fanmill::producer {
+
+// A usage error of a command: "fanmill COMMAND: SENTENCE" on stderr; returns 2.
+int usage_error(const std::string& command, const std::string& sentence);
+
+// Replaces the line of usage that --help would make up.
+void set_usage(CLI::App& app, std::string usage);
+
+// Parses `words` (without program and command). Nothing: go on; else the exit code (--help, or a
+// usage error that has been told).
+std::optional<int> parse_words(CLI::App& app, const std::string& command,
+                               std::vector<std::string> words);
+
+struct RunOptions {
+  std::string slots = "auto";
+  std::string broker;
+  std::string output;
+  std::string format = "values";
+  std::string time_limit;
+  std::string max_output;
+  std::string wait_workers = "5s";
+  std::uint32_t retries = 0;
+  bool unordered = false;
+  bool raw = false;
+  bool quiet = false;
+  bool progress = false;
+
+  void add_to(CLI::App& app, bool command);
+  // What the options say, over a job that the command has begun to describe.
+  Result<MapOptions> resolve(JobOptions job) const;
+};
+
+// Opens the input and runs the job; the exit code.
+int run_with_input(const std::string& command, const RunOptions& options, JobOptions job,
+                   const InputSpec& input);
+
+}  // namespace fanmill::producer

@@ -1,0 +1,101 @@
+#include "producer/console.hpp"
+
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <utility>
+
+namespace fanmill::producer {
+namespace {
+
+bool is_dumb() {
+  const char* const term = std::getenv("TERM");
+  return term == nullptr || std::string_view(term) == "dumb";
+}
+
+// The first `columns` characters: UTF-8 continuation bytes take no column.
+std::string_view cut_to(std::string_view text, std::size_t columns) {
+  std::size_t used = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if ((static_cast<unsigned char>(text[i]) & 0xc0U) != 0x80 && used++ == columns) {
+      return text.substr(0, i);
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+int write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(fd, text.data(), text.size());
+    if (written >= 0) {
+      text.remove_prefix(static_cast<std::size_t>(written));
+    } else if (errno == EAGAIN) {
+      pollfd ready{.fd = fd, .events = POLLOUT, .revents = 0};
+      poll(&ready, 1, -1);
+    } else if (errno != EINTR) {
+      return errno;
+    }
+  }
+  return 0;
+}
+
+Console::Console(bool bar) : draws_bar_(bar && isatty(STDERR_FILENO) == 1 && !is_dumb()) {}
+
+std::size_t Console::columns() const {
+  winsize size{};
+  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
+  return size.ws_col;
+}
+
+void Console::note(std::string_view text) {
+  std::string line = "fanmill: ";
+  line += text;
+  line += '\n';
+  write(line);
+}
+
+void Console::write(std::string_view text) {
+  if (text.empty()) return;
+  const std::lock_guard lock(mutex_);
+  hide();
+  write_all(STDERR_FILENO, text);
+  at_line_start_ = text.back() == '\n';
+  show();
+}
+
+void Console::bar(std::string text) {
+  if (!draws_bar_) return;
+  const std::lock_guard lock(mutex_);
+  bar_ = std::move(text);
+  shown_ = false;
+  show();
+}
+
+void Console::clear_bar() {
+  const std::lock_guard lock(mutex_);
+  hide();
+  bar_.clear();
+}
+
+void Console::hide() {
+  if (!shown_) return;
+  write_all(STDERR_FILENO, "\r\x1b[K");
+  shown_ = false;
+}
+
+void Console::show() {
+  // Never behind half a line that somebody else will go on with.
+  if (bar_.empty() || shown_ || !at_line_start_) return;
+  std::string line = "\r";
+  line += cut_to(bar_, columns() - 1);
+  line += "\x1b[K";
+  write_all(STDERR_FILENO, line);
+  shown_ = true;
+}
+
+}  // namespace fanmill::producer

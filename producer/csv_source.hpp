@@ -1,0 +1,56 @@
+// A CSV file (RFC 4180) whose first row names the parameters.
+#pragma once
+
+#include <csv.h>
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "producer/input_fd.hpp"
+#include "producer/source.hpp"
+
+namespace fanmill::producer {
+
+class CsvSource : public TupleSource {
+ public:
+  // Reads on until the header is complete. kMalformedInput: no header, a name twice.
+  static Result<std::unique_ptr<TupleSource>> make(InputFd input);
+  ~CsvSource() override;
+
+  Result<Supply> fill(ChunkBuilder& chunk, std::uint64_t tuples_max) override;
+  int wait_fd() const override { return input_.fd(); }
+  std::vector<std::string> names() const override { return names_; }
+
+ private:
+  explicit CsvSource(InputFd input);
+  Result<Supply> read_on();  // parses the next piece of input into rows_
+  void field(std::string_view text);
+  void row_ended(int terminator);
+  void take_header();
+  void fail_row(std::uint64_t line, std::string reason);
+
+  InputFd input_;
+  csv_parser parser_{};
+  std::string buffer_;
+  std::size_t buffered_ = 0;
+  std::size_t parsed_ = 0;
+  bool at_end_ = false;
+
+  std::vector<std::string> names_;
+  bool header_taken_ = false;
+
+  // The row that is being read.
+  std::string row_;
+  std::size_t row_fields_ = 0;
+  std::vector<std::string> header_;
+  std::uint64_t line_ = 1;        // of the place reached
+  std::uint64_t row_line_ = 1;    // where the row began
+  std::deque<std::string> rows_;  // tuples read and not yet taken
+  std::optional<Error> error_;    // comes after them
+};
+
+}  // namespace fanmill::producer

@@ -1,0 +1,100 @@
+// fanmill: the producer's command line. `fanmill broker …` and `fanmill worker …` execute the
+// programs of that name beside this one, as git does.
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "producer/commands/commands.hpp"
+#include "producer/map_run.hpp"
+#include "proto/limits.hpp"
+#include "proto/log.hpp"
+
+namespace {
+
+constexpr const char* kHelp =
+    R"(fanmill runs a function or a command over many parameter tuples, in parallel, and gathers the results.
+
+Usage: fanmill COMMAND [OPTIONS] ...
+
+  map FUNCTION INPUT       call a function for every tuple; results in input order
+  exec INPUT -- CMD ARG... run a command for every tuple
+  broker                   a broker of its own, for several producers and workers
+  worker                   offers this host's cores to a broker
+
+Try it:
+  fanmill map -j 4 sleep_print ::: 1 2 ::: "hello"       # four slots, no set-up
+  seq 1000000 | fanmill map identity - | tail -1         # streams, in bounded memory
+  fanmill exec ::: *.log -- gzip -k {}                   # any command
+
+With workers of their own, in three shells:
+  fanmill broker --listen ipc:///tmp/mill/broker
+  fanmill worker --broker ipc:///tmp/mill/broker --slots 2
+  fanmill map --broker ipc:///tmp/mill/broker sleep ::: 1 2 3
+
+fanmill COMMAND --help explains a command; fanmill --version names the version.
+)";
+
+// Returns only if the program could not be executed.
+int execute_beside(const std::string& program, char** argv) {
+  std::error_code ignored;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", ignored);
+  const std::string path = (self.parent_path() / program).string();
+  std::string name = program;
+  argv[0] = name.data();
+  execvp(path.c_str(), argv);
+  std::fprintf(stderr, "fanmill: cannot execute %s: %s; it belongs beside fanmill\n", path.c_str(),
+               std::strerror(errno));
+  return 3;
+}
+
+int run(int argc, char** argv) {
+  using namespace fanmill;
+  const std::string_view command = argc > 1 ? argv[1] : "";
+  if (command.empty()) {
+    std::fputs(kHelp, stderr);
+    return 2;
+  }
+  if (command == "--help" || command == "-h" || command == "help") {
+    std::fputs(kHelp, stdout);
+    return 0;
+  }
+  if (command == "--version") {
+    std::printf("fanmill %s (protocol %u)\n", FANMILL_VERSION, kProtocolVersion);
+    return 0;
+  }
+  if (command == "broker" || command == "worker") {
+    return execute_beside("fanmill-" + std::string(command), argv + 1);
+  }
+  std::vector<std::string> args(argv + 2, argv + argc);
+  if (command == "map" || command == "exec") {
+    producer::block_signals();
+    const char* const level = std::getenv("FANMILL_LOG");
+    set_up_logging("fanmill", level != nullptr ? level : "warn");
+    return command == "map" ? producer::map_command(std::move(args))
+                            : producer::exec_command(std::move(args));
+  }
+  std::fprintf(stderr,
+               "fanmill: no command \"%s\"; there are map, exec, broker and worker "
+               "(fanmill --help)\n",
+               argv[1]);
+  return 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "fanmill: %s\n", error.what());
+    return 3;
+  }
+}

@@ -1,0 +1,34 @@
+// One job of the command line from its opening to its exit code: feeds the source under credit,
+// hands rows to the writer thread, shows progress, and listens to signals.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "producer/source.hpp"
+#include "producer/writers.hpp"
+#include "proto/messages.hpp"
+
+namespace fanmill::producer {
+
+struct MapOptions {
+  JobOptions job;
+  RowOrder order = RowOrder::kInput;
+  WriterOptions writer;
+  std::optional<std::string> output_path;  // else stdout
+  std::optional<std::string> broker;       // else a private run
+  std::uint32_t slots = 0;                 // of a private run; 0: the cores this process may use
+  bool quiet = false;
+  bool summary = false;  // also when nothing failed
+};
+
+// Blocks all signals that it reads (SIGINT, SIGTERM) for the calling thread and the threads made
+// from it; SIGPIPE is ignored. To be called before any other thread exists.
+void block_signals();
+
+// Returns the program's exit code. Everything that went wrong has been told on stderr.
+int run_map(MapOptions options, std::unique_ptr<TupleSource> source);
+
+}  // namespace fanmill::producer

@@ -1,0 +1,50 @@
+// Where a job's tuples come from. A source is pulled: it reads nothing that nobody asked for, so an
+// endless input is legal.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proto/chunk.hpp"
+#include "proto/error.hpp"
+
+namespace fanmill::producer {
+
+enum class Supply : std::uint8_t {
+  kMore,        // the chunk is as full as was asked for
+  kNothingNow,  // wait until wait_fd() is readable
+  kEnd,
+};
+
+class TupleSource {
+ public:
+  TupleSource() = default;
+  TupleSource(const TupleSource&) = delete;
+  TupleSource& operator=(const TupleSource&) = delete;
+  virtual ~TupleSource() = default;
+
+  // Appends whole tuples until the chunk is full() or holds `tuples_max`. Never blocks. An error
+  // (kMalformedInput names source, line, column and reason; kSystem) ends the source; the tuples
+  // appended before it stand.
+  virtual Result<Supply> fill(ChunkBuilder& chunk, std::uint64_t tuples_max) = 0;
+
+  virtual int wait_fd() const { return -1; }
+  // Of the positional elements of every tuple; empty where they have none.
+  virtual std::vector<std::string> names() const { return {}; }
+  // How many tuples there are in all, where that is known beforehand.
+  virtual std::optional<std::uint64_t> total() const { return {}; }
+};
+
+// What the command line says about the input: one of the two.
+struct InputSpec {
+  std::optional<std::string> path;              // a file, or "-"
+  std::vector<std::vector<std::string>> lists;  // one per `:::`
+};
+
+// kUsage: no such file, a directory, an ending that says nothing, an empty list.
+Result<std::unique_ptr<TupleSource>> open_source(const InputSpec& spec);
+
+}  // namespace fanmill::producer

@@ -1,0 +1,27 @@
+#include "agent_chaos.hpp"
+
+#include <gtest/gtest.h>
+
+
+namespace fanmill::worker {
+namespace {
+
+TEST(AgentChaos, NoSeedBreaksThePromises) {
+  ChaosResult sum;
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    const ChaosResult result = run_chaos(seed);
+    ASSERT_EQ(result.violation, "") << "seed " << seed;
+    sum.tasks_done += result.tasks_done;
+    sum.crashes += result.crashes;
+    sum.returned += result.returned;
+    sum.sessions += result.sessions;
+  }
+  // It was an afternoon worth the name.
+  EXPECT_GT(sum.tasks_done, 10'000u);
+  EXPECT_GT(sum.crashes, 1'000u);
+  EXPECT_GT(sum.returned, 1'000u);
+  EXPECT_GT(sum.sessions, 500u);
+}
+
+}  // namespace
+}  // namespace fanmill::worker

@@ -1,0 +1,200 @@
+#include <csignal>
+
+#include "agent_harness.hpp"
+
+namespace fanmill::worker {
+namespace {
+
+TEST(AgentLease, OfAnUnknownJobWithoutSpecIsReturnedUnbound) {
+  Harness h(1);
+  h.start();
+  h.lease(make_lease(1, 5, 0, 3, kJob, std::nullopt));
+  const Returned returned = h.expect_returned({{{0}, 3}});
+  EXPECT_TRUE(returned.unbound);
+  EXPECT_EQ(returned.token, token(5));
+  EXPECT_EQ(returned.credit.tasks, 1003u);
+  h.silent();
+}
+
+TEST(AgentLease, ARepeatedNumberOrAHeldTokenIsIgnored) {
+  Harness h(1);
+  h.start();
+  h.lease(make_lease(1, 5, 0, 3));
+  h.duties.clear();
+  h.lease(make_lease(1, 5, 0, 3));
+  h.lease(make_lease(2, 5, 0, 3));
+  h.silent();
+  EXPECT_EQ(h.core.view().queued_tasks, 2u);
+  EXPECT_EQ(h.core.view().held_leases, 1u);
+}
+
+TEST(AgentLease, ThatContradictsItselfEndsTheSession) {
+  Harness h(1);
+  h.start();
+  LeaseMade made = make_lease(1, 5, 0, 3);
+  made.lease.count = 9;
+  h.lease(made);
+  EXPECT_FALSE(h.core.view().connected);
+}
+
+TEST(AgentRecall, IsAnsweredFromTheEndOfTheQueueFirst) {
+  Harness h(1);
+  h.start();
+  h.lease(make_lease(1, 5, 0, 10));
+  h.lease(make_lease(2, 6, 10, 2));
+  h.duties.clear();
+  h.from_broker(Recall{1, {}, 4});
+  EXPECT_EQ(h.expect_returned({{{10}, 2}}).recall, 1u);
+  const Returned second = h.expect_returned({{{8}, 2}});
+  EXPECT_EQ(second.recall, 1u);
+  EXPECT_EQ(second.token, token(5));
+  h.silent();
+  EXPECT_EQ(h.core.view().queued_tasks, 7u);
+}
+
+TEST(AgentRecall, OfAJobTakesNothingFromOthers) {
+  Harness h(1);
+  h.start();
+  h.lease(make_lease(1, 5, 0, 5));
+  h.lease(make_lease(2, 6, 0, 5, kOtherJob));
+  h.duties.clear();
+  h.from_broker(Recall{1, kJob, 2});
+  EXPECT_EQ(h.expect_returned({{{3}, 2}}).job, kJob);
+  h.silent();
+}
+
+TEST(AgentRecall, ReachesWhatWaitsAtExecutorsButNeverWhatStarted) {
+  Harness h(1);
+  h.start();
+  h.lease(make_lease(1, 5, 0, 4));
+  h.duties.clear();
+  h.done(0, 0, 1, 300us);  // now 1 and 2 are at positions 1 and 2, 3 is queued
+  h.sent.clear();
+  h.duties.clear();
+  h.from_broker(Recall{1, {}, 10});
+  EXPECT_EQ(h.expect_duty<LowerEnd>().end, 1u);
+  h.silent();
+  h.step(ExecutorFreed{0, 2});  // task 1 had started
+  h.expect_returned({{{2}, 2}});
+  h.silent();
+}
+
+TEST(AgentRecall, WithNothingToGiveIsAnsweredByAnEmptyReturned) {
+  Harness h(1);
+  h.start();
+  h.from_broker(Recall{1, {}, 10});
+  EXPECT_EQ(h.expect_returned({}).recall, 1u);
+  h.from_broker(Recall{1, {}, 10});  // the same again
+  h.silent();
+  h.from_broker(Recall{2, kOtherJob, 10});
+  EXPECT_EQ(h.expect_returned({}).recall, 2u);
+}
+
+TEST(AgentStopJob, ReturnsWhatIsNotStartedAndKillsTheRestAfterTheGrace) {
+  Harness h(1);
+  h.start();
+  h.lease(make_lease(1, 5, 0, 3));
+  h.duties.clear();
+  h.step(ExecutorProgress{0, 1, 0});
+  h.from_broker(StopJob{kJob, 500});
+  h.expect_returned({{{1}, 2}});
+  h.silent();
+  h.pass(499ms);
+  h.silent();
+  h.pass(1ms);
+  h.expect_duty<KillExecutor>();
+  h.step(ExecutorDied{0, 1, 0, -1, SIGKILL, "", ""});
+  h.expect_returned({{{0}, 1}});
+  h.expect_duty<StartExecutor>();
+  h.silent();
+  EXPECT_EQ(h.core.view().held_leases, 0u);
+}
+
+TEST(AgentStopJob, WhatFinishesWithinTheGraceIsReportedAndTheJobForgotten) {
+  Harness h(1);
+  h.start();
+  h.lease(make_lease(1, 5, 0, 1));
+  h.duties.clear();
+  h.step(ExecutorProgress{0, 1, 0});
+  h.from_broker(StopJob{kJob, 500});
+  h.done(0, 0, 1);
+  h.expect_results(0, 1);
+  EXPECT_EQ(h.expect_duty<DealForget>().forget.job, kJob);
+  h.pass(900ms);
+  h.silent();
+  h.lease(make_lease(2, 6, 1, 1, kJob, std::nullopt));
+  EXPECT_TRUE(h.expect_returned({{{1}, 1}}).unbound);
+}
+
+TEST(AgentStopJob, WithoutKillLetsRunningTasksFinish) {
+  Harness h(1);
+  h.start();
+  h.lease(make_lease(1, 5, 0, 1));
+  h.duties.clear();
+  h.step(ExecutorProgress{0, 1, 0});
+  h.from_broker(StopJob{kJob, CancelJob::kNoKill});
+  h.pass(900ms);
+  h.silent();
+}
+
+TEST(AgentStopJob, LeavesOtherJobsAlone) {
+  Harness h(2);
+  h.start();
+  h.lease(make_lease(1, 5, 0, 1));
+  h.lease(make_lease(2, 6, 0, 3, kOtherJob));
+  h.duties.clear();
+  h.step(ExecutorProgress{0, 1, 0});
+  h.step(ExecutorProgress{1, 1, 0});
+  h.from_broker(StopJob{kJob, 0});
+  EXPECT_EQ(h.expect_duty<KillExecutor>().slot, 0u);
+  h.silent();
+  h.step(ExecutorDied{0, 1, 0, -1, SIGKILL, "", ""});
+  h.expect_returned({{{0}, 1}});
+}
+
+TEST(AgentDrain, ReturnsWhatIsNotStartedFinishesWhatRunsAndSaysGoodbye) {
+  Harness h(1);
+  h.start();
+  h.lease(make_lease(1, 5, 0, 3));
+  h.duties.clear();
+  h.step(ExecutorProgress{0, 1, 0});
+  h.step(DrainRequested{});
+  h.expect_returned({{{1}, 2}});
+  EXPECT_TRUE(h.expect_sent<WorkerHeartbeat>().draining);
+  h.silent();
+  h.lease(make_lease(2, 6, 10, 1));
+  h.expect_returned({{{10}, 1}});
+  h.done(0, 0, 1);
+  h.expect_results(0, 1);
+  h.silent();
+  EXPECT_FALSE(h.finished);
+  h.from_broker(ReportsTaken{3});
+  h.expect_sent<Goodbye>();
+  EXPECT_TRUE(h.finished);
+  h.silent();
+}
+
+TEST(AgentDrain, WithoutABrokerEndsAfterALease) {
+  Harness h(1);
+  h.start();
+  h.lease(make_lease(1, 5, 0, 1));
+  h.duties.clear();
+  h.done(0, 0, 1);
+  h.expect_results(0, 1);
+  h.step(BrokerGarbled{});
+  h.step(DrainRequested{});
+  h.pass(5999ms);
+  EXPECT_FALSE(h.finished);
+  h.pass(1ms);
+  EXPECT_TRUE(h.finished);
+}
+
+TEST(AgentDrain, AnIdleWorkerEndsAtOnce) {
+  Harness h(1);
+  h.start();
+  h.step(DrainRequested{});
+  EXPECT_TRUE(h.finished);
+}
+
+}  // namespace
+}  // namespace fanmill::worker

@@ -1,0 +1,303 @@
+#include "worker/agent.hpp"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <optional>
+#include <zmq.hpp>
+
+#include "proto/limits.hpp"
+#include "proto/log.hpp"
+#include "worker/agent_core.hpp"
+#include "worker/cpu_count.hpp"
+#include "worker/executor_pool.hpp"
+
+namespace fanmill::worker {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kSystemRefused = 3;
+// Executors that end before their first word, per slot and in a row: then something is wrong with
+// this machine and not with a task.
+constexpr std::uint32_t kSilentDeathsMax = 5;
+constexpr std::size_t kMessagesPerTurn = 1024;
+// A farewell leaves before its socket is closed.
+constexpr auto kFarewell = 50ms;
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (gethostname(name.data(), name.size() - 1) != 0) return "localhost";
+  return name.data();
+}
+
+std::uint64_t random_number() {
+  std::uint64_t number = 0;
+  if (getrandom(&number, sizeof number, 0) != sizeof number || number == 0) {
+    number = static_cast<std::uint64_t>(mono_now().time_since_epoch().count()) ^
+             static_cast<std::uint64_t>(getpid()) << 32;
+  }
+  return number;
+}
+
+std::string executor_beside_program() {
+  std::array<char, 4096> path{};
+  const ssize_t size = readlink("/proc/self/exe", path.data(), path.size() - 1);
+  const std::string self(path.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+  return self.substr(0, self.rfind('/') + 1) + "fanmill-executor";
+}
+
+// Rounded up to whole milliseconds, so that no turn comes before there is something to do.
+int timeout_ms(std::optional<MonoTime> wake_at, MonoTime now) {
+  if (!wake_at) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*wake_at - now);
+  return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 60'000));
+}
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;
+
+}  // namespace
+
+struct Agent::State {
+  State(ChannelContext& used_context, AgentOptions used_options)
+      : context(used_context), options(std::move(used_options)) {}
+
+  int run();
+  void wait();
+  void gather();
+  void receive();
+  void perform(AgentDuties& duties);
+  void perform(const ExecutorDuty& duty);
+  void start(std::uint32_t slot);
+  void connect();
+  void send(const ToSend& one);
+  void request(std::atomic<bool>& flag);
+
+  ChannelContext& context;
+  AgentOptions options;
+  Fd requests;  // an eventfd: one of the flags was raised
+  std::atomic<bool> drain_wanted{false};
+  std::atomic<bool> stop_wanted{false};
+
+  std::optional<ExecutorPool> pool;
+  std::optional<AgentCore> core;
+  std::optional<PeerChannel> channel;
+  std::vector<Event> events;
+  std::string header;
+  std::optional<MonoTime> connect_at;  // the last attempt failed
+  nanoseconds connect_pause{};
+  std::uint32_t connections = 0;
+  std::uint32_t failed_starts = 0;
+  bool draining = false;
+  bool watch = false;
+  std::optional<MonoTime> wake_at;
+};
+
+tl::expected<Agent, Error> Agent::make(ChannelContext& context, AgentOptions options) {
+  if (options.slots == 0) options.slots = usable_cores();
+  if (options.slots > limits::kSlotsMax) {
+    return fail(ErrorCode::kUsage, "a worker has at most " + std::to_string(limits::kSlotsMax) +
+                                       " slots, not " + std::to_string(options.slots));
+  }
+  if (options.name.empty()) options.name = host_name();
+  options.name.resize(std::min(options.name.size(), limits::kNameBytesMax));
+  if (options.executor_path.empty()) options.executor_path = executor_beside_program();
+
+  auto state = std::make_unique<State>(context, std::move(options));
+  auto pool = ExecutorPool::make(
+      {state->options.executor_path, state->options.slots, state->options.allow_exec});
+  if (!pool) return tl::make_unexpected(std::move(pool.error()));
+  state->pool.emplace(std::move(*pool));
+  state->requests = Fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!state->requests) {
+    return fail(ErrorCode::kSystem, std::string("cannot make an eventfd: ") + strerror(errno));
+  }
+  return Agent(std::move(state));
+}
+
+Agent::Agent(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Agent::Agent(Agent&&) noexcept = default;
+Agent::~Agent() = default;
+
+std::uint32_t Agent::slots() const { return state_->options.slots; }
+int Agent::run() { return state_->run(); }
+void Agent::request_drain() { state_->request(state_->drain_wanted); }
+void Agent::request_stop() { state_->request(state_->stop_wanted); }
+
+void Agent::State::request(std::atomic<bool>& flag) {
+  const int error = errno;  // of what a signal handler interrupted
+  flag.store(true);
+  const std::uint64_t one = 1;
+  static_cast<void>(!write(requests.get(), &one, sizeof one));
+  errno = error;
+}
+
+int Agent::State::run() {
+  // What a command leaves behind comes to this process, which can then end it.
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+
+  AgentConfig config;
+  config.instance = {random_number()};
+  config.name = options.name;
+  config.host = host_name();
+  config.host.resize(std::min(config.host.size(), limits::kNameBytesMax));
+  config.pid = static_cast<std::uint32_t>(getpid());
+  config.slots = options.slots;
+  config.seed = random_number();
+  core.emplace(config, mono_now());
+
+  int result = 0;
+  while (!stop_wanted.load()) {
+    const MonoTime now = mono_now();
+    for (const Event& event : events) core->step(event, now);
+    events.clear();
+    AgentDuties duties = core->take_duties(now);
+    perform(duties);
+    if (duties.finished) {
+      if (channel) {
+        zmq_pollitem_t answer{channel->socket(), 0, ZMQ_POLLIN, 0};
+        if (options.endpoint.starts_with("ipc:")) zmq_poll(&answer, 1, kFarewell.count());
+      }
+      break;
+    }
+    if (pool->silent_deaths() + failed_starts > kSilentDeathsMax * options.slots) {
+      spdlog::error("executors end before they begin: {} does not run here",
+                    options.executor_path);
+      result = kSystemRefused;
+      break;
+    }
+    wait();
+    gather();
+  }
+  core.reset();
+  channel.reset();
+  pool.reset();
+  return result;
+}
+
+void Agent::State::wait() {
+  std::array<zmq_pollitem_t, 3> items{{{nullptr, requests.get(), ZMQ_POLLIN, 0},
+                                       {nullptr, pool->poll_fd(), ZMQ_POLLIN, 0},
+                                       {channel ? channel->socket() : nullptr, 0, ZMQ_POLLIN, 0}}};
+  std::optional<MonoTime> until = wake_at;
+  if (connect_at && (!until || *connect_at < *until)) until = connect_at;
+  const int timeout = events.empty() ? timeout_ms(until, mono_now()) : 0;
+  // An interruption by a signal is a turn like any other.
+  zmq_poll(items.data(), channel ? 3 : 2, timeout);
+  if ((items[0].revents & ZMQ_POLLIN) != 0) {
+    std::uint64_t count = 0;
+    static_cast<void>(!read(requests.get(), &count, sizeof count));
+  }
+}
+
+void Agent::State::gather() {
+  if (channel) receive();
+  pool->take_events(events);
+  if (drain_wanted.load() && !draining) {
+    draining = true;
+    events.emplace_back(DrainRequested{});
+  }
+  const MonoTime now = mono_now();
+  if (connect_at && now >= *connect_at) connect();
+  if (wake_at && now >= *wake_at) {
+    if (watch) pool->progress(events);
+    events.emplace_back(Tick{});
+  }
+}
+
+void Agent::State::receive() {
+  for (std::size_t i = 0; i < kMessagesPerTurn; ++i) {
+    auto received = channel->receive();
+    if (!received) return;
+    auto envelope = decode_to_worker(received->header);
+    if (!envelope) {
+      spdlog::warn("the broker sent what is no message: {}", envelope.error().message);
+      events.emplace_back(BrokerGarbled{std::move(envelope.error())});
+      return;
+    }
+    if (const auto* refused = std::get_if<Refused>(&envelope->message)) {
+      spdlog::error("the broker refused: {}", refused->message);
+    }
+    events.emplace_back(BrokerMessage{std::move(*envelope), std::move(received->blob)});
+  }
+}
+
+void Agent::State::perform(AgentDuties& duties) {
+  if (duties.reconnect) {
+    channel.reset();
+    connect_pause = limits::kReconnectMin;
+    connect();
+  }
+  for (const ToSend& one : duties.send) send(one);
+  for (const ExecutorDuty& duty : duties.executors) perform(duty);
+  pool->flush();
+  watch = duties.watch;
+  wake_at = duties.wake_at;
+}
+
+void Agent::State::perform(const ExecutorDuty& duty) {
+  std::visit(Overloaded{[&](const DealBind& one) { pool->bind(one); },
+                        [&](const DealWork& one) { pool->deal(one); },
+                        [&](const DealForget& one) { pool->forget(one); },
+                        [&](const LowerEnd& one) { events.emplace_back(pool->lower_end(one)); },
+                        [&](const KillExecutor& one) { pool->kill(one.slot); },
+                        [&](const StartExecutor& one) { start(one.slot); }},
+             duty);
+}
+
+void Agent::State::start(std::uint32_t slot) {
+  auto started = pool->start(slot);
+  if (started) {
+    failed_starts = 0;
+    return;
+  }
+  ++failed_starts;
+  spdlog::error("{}", started.error().message);
+  ExecutorDied died;
+  died.slot = slot;
+  died.error_tail = std::move(started.error().message);
+  events.emplace_back(std::move(died));
+}
+
+void Agent::State::connect() {
+  connect_at.reset();
+  auto connected = PeerChannel::connect(context, options.endpoint);
+  if (!connected) {
+    if (connect_pause == limits::kReconnectMin) {
+      spdlog::warn("{}; trying again until it is there", connected.error().message);
+    }
+    connect_at = mono_now() + connect_pause;
+    connect_pause = std::min<nanoseconds>(2 * connect_pause, limits::kReconnectMax);
+    return;
+  }
+  ++connections;
+  if (connections > 1) {
+    spdlog::info("connecting again to {}", options.endpoint);
+  } else if (!options.reconnect_quietly) {
+    spdlog::info("worker {} with {} slots connects to {}", options.name, options.slots,
+                 options.endpoint);
+  }
+  channel.emplace(std::move(*connected));
+  events.emplace_back(BrokerConnected{});
+}
+
+void Agent::State::send(const ToSend& one) {
+  if (!channel) return;  // it is sent again by itself
+  encode(header, one.session, one.message);
+  channel->send(header, one.blob);
+}
+
+}  // namespace fanmill::worker

@@ -1,0 +1,79 @@
+// What an executor reports: values, run times and captured output, gathered until it is worth a
+// frame. A report never spans two Work frames, and has one outcome.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "proto/clock.hpp"
+#include "proto/messages.hpp"
+#include "proto/result_batch.hpp"
+
+namespace fanmill::worker {
+
+// Where this process prints to: files opened for appending, emptied as they are read. -1: not
+// captured.
+struct PrintedFiles {
+  int out = -1;
+  int err = -1;
+};
+
+// A clock that costs a few cycles: ticks of an unknown rate that may jump between cores, so it only
+// hints that reading the real one is worth it.
+std::uint64_t cheap_ticks();
+
+class Reporter {
+ public:
+  explicit Reporter(PrintedFiles printed);
+
+  // Tasks from `position` on follow; the clock is read.
+  void begin(std::uint64_t position);
+  // Where the next task's value goes.
+  std::string& values() { return values_; }
+
+  // The next task ended. `out` and `err`: what it captured by itself.
+  void succeeded(std::string& out, std::string& err);
+  void failed(Failure failure, std::string& out, std::string& err);
+
+  // The report is turned into a frame, if it has tasks.
+  void close();
+  // Frames not yet written; the writer says when they are.
+  const std::string& frames() const { return frames_; }
+  void written();
+  // So much work or so many bytes are unreported that a frame should leave now.
+  bool due() const;
+
+ private:
+  struct Segment {  // tasks between two readings of the clock
+    std::uint32_t tasks;
+    std::uint64_t ns;
+  };
+  void ended(Outcome outcome, std::string& out, std::string& err);
+  void make_frame();
+  void read_clock();
+  void collect_printed();  // attributed to the last task
+  void add_output(std::uint32_t offset, std::string out, std::string err);
+
+  PrintedFiles printed_;
+  std::string frames_;
+
+  std::uint64_t position_ = 0;
+  std::uint64_t count_ = 0;
+  Outcome outcome_ = Outcome::kSucceeded;
+  std::string values_;
+  std::size_t output_bytes_ = 0;
+  std::uint64_t run_ns_ = 0;
+  std::vector<Segment> segments_;
+  ResultColumns columns_;
+
+  std::chrono::steady_clock::time_point last_read_{};
+  std::chrono::steady_clock::time_point last_sent_{};
+  std::uint64_t last_ticks_ = 0;
+  std::uint64_t ticks_worth_reading_ = 0;
+  std::uint32_t unread_tasks_ = 0;  // since the clock was read
+  bool due_ = false;
+};
+
+}  // namespace fanmill::worker

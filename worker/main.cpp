@@ -1,0 +1,110 @@
+// fanmill-worker: one agent, its slots, and the signals that end it.
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <cstdio>
+#include <string>
+
+#include "proto/limits.hpp"
+#include "proto/log.hpp"
+#include "worker/agent.hpp"
+
+namespace {
+
+using namespace fanmill;
+
+constexpr int kUsageError = 2;
+constexpr int kSystemError = 3;
+
+std::atomic<worker::Agent*> running_agent{nullptr};
+std::atomic<int> signals_seen{0};
+
+void on_signal(int) {
+  worker::Agent* agent = running_agent.load();
+  if (agent == nullptr) return;
+  if (signals_seen.fetch_add(1) == 0) {
+    agent->request_drain();
+  } else {
+    agent->request_stop();
+  }
+}
+
+void handle_signals() {
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGINT, &action, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+}
+
+constexpr const char* kExamples = R"(
+Examples:
+  fanmill-worker --broker ipc:///run/user/1000/fanmill.sock
+      offers one slot per core that this process may use
+  fanmill-worker --broker ipc:///run/user/1000/fanmill.sock --slots 4 --allow-exec
+      four slots, which also run commands ("fanmill exec")
+
+SIGTERM or SIGINT once: gives back what is not started, finishes what runs, leaves.
+Twice: kills what runs, leaves at once. The broker deals those tasks again.)";
+
+int serve(const worker::AgentOptions& options) {
+  ChannelContext context;
+  auto agent = worker::Agent::make(context, options);
+  if (!agent) {
+    std::fprintf(stderr, "fanmill-worker: %s\n", agent.error().message.c_str());
+    return agent.error().code == ErrorCode::kUsage ? kUsageError : kSystemError;
+  }
+  running_agent.store(&*agent);
+  handle_signals();
+  const int result = agent->run();
+  running_agent.store(nullptr);
+  return result;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Offers this machine's cores to a fanmill broker, and runs the tasks it deals."};
+  app.name("fanmill-worker");
+  app.set_version_flag("--version", "fanmill-worker " FANMILL_VERSION);
+  app.footer(kExamples);
+
+  worker::AgentOptions options;
+  std::string slots = "auto";
+  bool verbose = false;
+  app.add_option("--broker", options.endpoint, "where the broker listens, as ipc://PATH")
+      ->required()
+      ->type_name("ENDPOINT")
+      ->check([](const std::string& text) {
+        return text.rfind("ipc://", 0) == 0 && text.size() > 6
+                   ? std::string()
+                   : "'" + text + "' is no endpoint; write ipc:// and the path of the socket";
+      });
+  app.add_option("--slots", slots, "tasks run at the same time; auto: one per usable core")
+      ->type_name("N|auto")
+      ->capture_default_str();
+  app.add_option("--name", options.name, "shown in reports; the host's name by default")
+      ->type_name("NAME");
+  app.add_flag("--allow-exec", options.allow_exec, "run commands too, not only named functions");
+  app.add_flag("-v,--verbose", verbose, "log what happens, not only what goes wrong");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsageError;
+  }
+
+  if (slots != "auto") {
+    const CLI::Range range(1, static_cast<int>(limits::kSlotsMax));
+    if (!CLI::detail::lexical_cast(slots, options.slots) || !range(slots).empty()) {
+      std::fprintf(stderr, "fanmill-worker: --slots is 'auto' or a number from 1 to %u, not '%s'\n",
+                   limits::kSlotsMax, slots.c_str());
+      return kUsageError;
+    }
+  }
+  set_up_logging("worker", verbose ? "debug" : "info");
+  const int result = serve(options);
+  spdlog::shutdown();
+  return result;
+}
