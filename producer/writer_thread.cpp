@@ -124,6 +124,12 @@ struct WriterThread::State {
       }
       if (taken.empty()) {
         writer->finish(out);
+        if (const std::uint64_t left_out = writer->parameters_left_out(); left_out > 0) {
+          console.note(
+              fmt::format("{} parameters had no column in the CSV, whose columns are those of its "
+                          "first row; --format jsonl keeps them all",
+                          left_out));
+        }
         if (flush(out, err)) {
           const std::lock_guard lock(mutex);
           progress.finished = true;

@@ -120,8 +120,8 @@ std::vector<Piece> Slot::freed(std::uint64_t from) {
 
 std::vector<Piece> Slot::stopped(std::uint64_t position) {
   auto taken = take_from(position);
-  // Frames that it had not read when it stopped hold tasks that are no longer its own, so it forgets
-  // everything that was sent so far, bindings included.
+  // Frames that it had not read when it stopped hold tasks that are no longer its own, so it
+  // forgets everything that was sent so far, bindings included.
   bound.clear();
   started_ = std::min(started_, std::max(position, finished_));
   must_stop_ = false;

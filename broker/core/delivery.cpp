@@ -76,9 +76,8 @@ Slice next_slice(const Job& job, const Reader& reader) {
   return {};
 }
 
-void send_rows(World& world, Job& job, Reader& reader, const Producer& producer,
-               const Slice& slice, const std::optional<ChunkBytes>& tuples,
-               std::uint32_t tuples_skip) {
+void send_rows(World& world, Job& job, Reader& reader, const Producer& producer, const Slice& slice,
+               const std::optional<ChunkBytes>& tuples, std::uint32_t tuples_skip) {
   const Record& record = *slice.record;
   Rows rows;
   rows.job = job.id;
@@ -105,8 +104,8 @@ void send_rows(World& world, Job& job, Reader& reader, const Producer& producer,
   reader.in_flight_bytes += bytes;
   BlobSource blob;
   if (record.blob_bytes > 0) blob = RecordBytes{job.id, record.id};
-  std::vector<Outgoing>& out = mutated(Mutation::kRowsBeforeDurable) ? world.duties.send_now
-                                                                     : world.duties.send_after;
+  std::vector<Outgoing>& out =
+      mutated(Mutation::kRowsBeforeDurable) ? world.duties.send_now : world.duties.send_after;
   out.push_back(
       {producer.peer, producer.session, ToProducer{std::move(rows)}, std::move(blob), tuples});
   if (mutated(Mutation::kForgetUnacknowledged)) world.write(DropRecord{job.id, record.id});
@@ -172,8 +171,8 @@ void on_gather(World& world, Producer& producer, const Gather& gather) {
       return;
     }
   }
-  const bool same = job->reader && job->reader->session == producer.session &&
-                    job->reader->order == gather.order;
+  const bool same =
+      job->reader && job->reader->session == producer.session && job->reader->order == gather.order;
   std::uint64_t cursor = gather.cursor;
   if (same) {
     Reader& reader = *job->reader;
@@ -244,8 +243,7 @@ void deliver(World& world, Job& job) {
       skip = cut.skip;
     }
     const std::uint64_t bytes = slice.record->blob_bytes + (tuples ? tuples->bytes : 0);
-    const bool fits =
-        reader.in_flight.empty() || reader.in_flight_bytes + bytes <= reader.window;
+    const bool fits = reader.in_flight.empty() || reader.in_flight_bytes + bytes <= reader.window;
     if (!fits && !mutated(Mutation::kIgnoreWindow)) break;
     send_rows(world, job, reader, *producer, slice, tuples, skip);
   }

@@ -30,8 +30,8 @@ void check_worker(const World& world, const Worker& worker) {
   FANMILL_ASSERT(worker.used.tasks <= worker.credit.tasks || worker.used.tasks == 0);
   FANMILL_ASSERT(worker.listed == worker.may_be_given());
   if (worker.listed)
-    FANMILL_ASSERT(world.by_load.count({worker.load_key, worker.ordinal,
-                                        const_cast<Worker*>(&worker)}) == 1);
+    FANMILL_ASSERT(
+        world.by_load.count({worker.load_key, worker.ordinal, const_cast<Worker*>(&worker)}) == 1);
   for (const Share& share : worker.shares) {
     const auto it = by_job.find(share.job);
     FANMILL_ASSERT(share.leased == (it == by_job.end() ? 0 : it->second));
@@ -88,17 +88,17 @@ void check_chunks(const Job& job) {
 
 void check_rows(const Job& job) {
   if (job.order != RowOrder::kAsCompleted) {
-    const bool forgets = job.options.forget_when_delivered;
-    std::uint64_t tasks = 0;
+    const TaskIndex forgotten{job.options.forget_when_delivered ? job.forgotten : 0};
+    std::uint64_t tasks = forgotten.value;
     TaskIndex end;
     for (const auto& [first, slice] : job.rows) {
       FANMILL_ASSERT(first == slice.range.first.value && slice.range.first >= end);
       FANMILL_ASSERT(job.done.contains(slice.range));
       end = slice.range.end();
-      tasks += slice.range.count;
+      FANMILL_ASSERT(end > forgotten);
+      tasks += end - std::max(slice.range.first, forgotten);
     }
-    const std::uint64_t forgotten = forgets ? job.forgotten : 0;
-    FANMILL_ASSERT(tasks + forgotten == job.done.count());  // no row is lost
+    FANMILL_ASSERT(tasks == job.done.count());  // no row is lost
   }
   if (!job.reader) return;
   const Reader& reader = *job.reader;

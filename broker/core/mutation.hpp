@@ -1,6 +1,6 @@
-// Deliberate bugs for the tests of the tests: a simulator or a unit test that does not notice one of
-// these is worthless. Outside fanmill_broker_core_mutable every question is answered at compile time
-// with no.
+// Deliberate bugs for the tests of the tests: a simulator or a unit test that does not notice one
+// of these is worthless. Outside fanmill_broker_core_mutable every question is answered at compile
+// time with no.
 #pragma once
 
 #include <cstdint>

@@ -41,11 +41,11 @@ Credit credit_of(const World& world, const Job& job) {
 void say_opened(World& world, const Producer& producer, Job& job) {
   const FunctionOffer* offer = offered(world, job.options.spec.function);
   job.credit_said = credit_of(world, job);
-  world.send_after(producer.peer, producer.session,
-                   ToProducer{JobOpened{job.key, job.id, job.next_index, job.closed,
-                                        job.credit_said, job.accepted_bytes,
-                                        offer == nullptr ? std::string() : offer->signature,
-                                        world.config.durability}});
+  world.send_after(
+      producer.peer, producer.session,
+      ToProducer{JobOpened{job.key, job.id, job.next_index, job.closed, job.credit_said,
+                           job.accepted_bytes, offer == nullptr ? std::string() : offer->signature,
+                           world.config.durability}});
 }
 
 void create(World& world, Producer& producer, const std::string& key, const JobOptions& options) {
@@ -172,11 +172,11 @@ void on_open(World& world, Producer& producer, const OpenJob& open) {
   }
   world.openings.push_back({producer.session, open.key, open.options, world.now});
   check_openings(world);
-  const std::chrono::milliseconds wait(std::min<std::uint64_t>(open.options.wait_workers_ms,
-                                                               std::uint64_t{1} << 40));
+  const std::chrono::milliseconds wait(
+      std::min<std::uint64_t>(open.options.wait_workers_ms, std::uint64_t{1} << 40));
   world.timers.arm(world.now + wait, TimerKind::kOpening, 0);
-  world.timers.arm(world.now + std::max<nanoseconds>(wait, kFirstWorkerWithin),
-                   TimerKind::kOpening, 0);
+  world.timers.arm(world.now + std::max<nanoseconds>(wait, kFirstWorkerWithin), TimerKind::kOpening,
+                   0);
 }
 
 void check_openings(World& world) {
@@ -188,8 +188,8 @@ void check_openings(World& world) {
       create(world, *producer, opening.key, opening.options);
       continue;
     }
-    const std::chrono::milliseconds wait(std::min<std::uint64_t>(
-        opening.options.wait_workers_ms, std::uint64_t{1} << 40));
+    const std::chrono::milliseconds wait(
+        std::min<std::uint64_t>(opening.options.wait_workers_ms, std::uint64_t{1} << 40));
     const nanoseconds most =
         world.workers.empty() ? std::max<nanoseconds>(wait, kFirstWorkerWithin) : nanoseconds(wait);
     if (world.now - opening.since >= most) {
@@ -283,11 +283,10 @@ void say_credit(World& world, Job& job) {
   if (producer == nullptr) return;
   const Credit credit = credit_of(world, job);
   const bool grown =
-      !job.closed &&
-      (credit.tasks >=
-           job.credit_said.tasks + world.config.producer_window_tasks / kCreditParts + 1 ||
-       credit.bytes >=
-           job.credit_said.bytes + world.config.producer_window_bytes / kCreditParts + 1);
+      !job.closed && (credit.tasks >= job.credit_said.tasks +
+                                          world.config.producer_window_tasks / kCreditParts + 1 ||
+                      credit.bytes >= job.credit_said.bytes +
+                                          world.config.producer_window_bytes / kCreditParts + 1);
   if (!grown && !job.accept_due) return;
   job.accept_due = false;
   job.credit_said = credit;

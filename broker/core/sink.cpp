@@ -124,18 +124,27 @@ void record(World& world, Job& job, Ending ending) {
 
 Ending ending_of(const Worker& worker, const Results& results, std::uint32_t attempt,
                  const Blob& blob) {
-  return {{results.first, results.count}, {}, results.outcome, false, results.token, attempt,
-          worker.label, results.values_bytes, results.run_ns, blob};
+  return {{results.first, results.count},
+          {},
+          results.outcome,
+          false,
+          results.token,
+          attempt,
+          worker.label,
+          results.values_bytes,
+          results.run_ns,
+          blob};
 }
 
-// Exponential backoff with full jitter, drawn from what names the attempt: the same in every replay.
+// Exponential backoff with full jitter, drawn from what names the attempt: the same in every
+// replay.
 MonoTime retry_time(const World& world, const Job& job, std::uint64_t index, std::uint32_t tries) {
   const std::uint32_t doublings = std::min<std::uint32_t>(tries - 1, 12);
   const nanoseconds most = std::min<nanoseconds>(kRetryBase * (1 << doublings), kRetryMost);
   const std::uint64_t drawn =
       digest_of({tries, world.config.seed ^ (job.id.value * 0x9e3779b97f4a7c15U) ^ index});
-  return world.now + nanoseconds(static_cast<std::int64_t>(
-                         drawn % static_cast<std::uint64_t>(most.count())));
+  return world.now +
+         nanoseconds(static_cast<std::int64_t>(drawn % static_cast<std::uint64_t>(most.count())));
 }
 
 void on_failure(World& world, Job& job, Ending ending, const std::vector<IndexRange>& valid) {
@@ -210,12 +219,13 @@ void charge_loss(World& world, Job& job, TaskIndex index, const Worker& worker,
     return;
   }
   ResultColumns columns;
-  columns.failures.push_back(
-      {ErrorCode::kWorkerLost,
-       "worker " + worker.name + " on host " + worker.host +
-           " was lost while it ran this task, as " + std::to_string(history.losses - 1) +
-           " workers before it",
-       -1, 0, {}});
+  columns.failures.push_back({ErrorCode::kWorkerLost,
+                              "worker " + worker.name + " on host " + worker.host +
+                                  " was lost while it ran this task, as " +
+                                  std::to_string(history.losses - 1) + " workers before it",
+                              -1,
+                              0,
+                              {}});
   std::string blob;
   append_columns(blob, columns);
   Ending ending;
@@ -236,19 +246,20 @@ void on_results(World& world, Worker& worker, const Results& results, const Blob
   Job* job = world.job(results.job);
   const std::uint64_t first = results.first.value;
   HeldLease* lease = lease_of(worker, results.token, results.job, world.config.epoch);
-  const bool dealt = job != nullptr && results.count > 0 && first <= job->fresh.value &&
-                     results.count <= job->fresh.value - first &&
-                     results.token <= AttemptToken{world.config.epoch, world.tokens};
+  // A report beyond what was ever dealt changes nothing: its worker is out of its mind.
+  const std::uint64_t dealt = job == nullptr ? ~std::uint64_t{0} : job->fresh.value;
+  const bool sane = results.count > 0 && first <= dealt && results.count <= dealt - first &&
+                    results.token <= AttemptToken{world.config.epoch, world.tokens};
   const IndexRange batch{results.first, results.count};
   std::vector<IndexRange> held;
   std::uint32_t attempt = 0;
-  if (lease != nullptr && results.count > 0 && first + results.count > first) {
+  if (lease != nullptr && sane) {
     lease->reported = true;
     attempt = lease->attempt;
     held = lease->unfinished.intersection(batch);
     shrink(world, worker, *lease, held);
   }
-  if (!dealt) {
+  if (job == nullptr || !sane) {
     ++world.stale_results;
     return;
   }

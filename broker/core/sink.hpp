@@ -13,7 +13,6 @@ void on_returned(World& world, Worker& worker, const Returned& returned);
 void record_cancelled(World& world, Job& job, const std::vector<IndexRange>& tasks);
 
 // This task was running at a worker that was lost: charged, and dealt again or dead-lettered.
-void charge_loss(World& world, Job& job, TaskIndex index, const Worker& worker,
-                 AttemptToken token);
+void charge_loss(World& world, Job& job, TaskIndex index, const Worker& worker, AttemptToken token);
 
 }  // namespace fanmill::broker

@@ -31,10 +31,10 @@ std::string unknown_function(const std::string& wanted, std::vector<std::string>
   offered.erase(std::unique(offered.begin(), offered.end()), offered.end());
   std::string text = "no worker offers '" + wanted + "'";
   if (offered.empty()) return text + ": no worker is connected";
-  const auto nearest = std::min_element(
-      offered.begin(), offered.end(), [&wanted](const std::string& a, const std::string& b) {
-        return distance(wanted, a) < distance(wanted, b);
-      });
+  const auto nearest = std::min_element(offered.begin(), offered.end(),
+                                        [&wanted](const std::string& a, const std::string& b) {
+                                          return distance(wanted, a) < distance(wanted, b);
+                                        });
   if (distance(wanted, *nearest) <= std::max<std::size_t>(2, wanted.size() / 3))
     text += "; did you mean '" + *nearest + "'?";
   text += text.back() == '?' ? " Offered are: " : "; offered are: ";

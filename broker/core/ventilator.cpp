@@ -31,8 +31,8 @@ Pace pace_of(const Job& job) {
   Pace pace;
   pace.batch =
       std::clamp<std::uint64_t>(tasks_in(limits::kBatchTime, job.mean_ns), 1, job.batch_limit);
-  const std::uint64_t ahead = std::clamp<std::uint64_t>(
-      tasks_in(limits::kPrefetchTime, job.mean_ns), 1, 2 * pace.batch);
+  const std::uint64_t ahead =
+      std::clamp<std::uint64_t>(tasks_in(limits::kPrefetchTime, job.mean_ns), 1, 2 * pace.batch);
   pace.per_slot = pace.batch + ahead;
   return pace;
 }
@@ -140,11 +140,13 @@ void send_lease(World& world, Worker& worker, Job& job, const Cut& cut) {
     share.bound = true;
   }
   // A lease must not overtake an earlier one of the same session.
-  const bool durable =
-      cut.chunk->write <= world.durable && worker.after_until <= world.durable;
+  const bool durable = cut.chunk->write <= world.durable && worker.after_until <= world.durable;
   if (!durable) worker.after_until = world.writes;
-  Outgoing out{worker.peer, worker.session, ToWorker{std::move(lease)},
-               ChunkBytes{job.id, cut.chunk->first, cut.slice.offset, cut.slice.bytes}, {}};
+  Outgoing out{worker.peer,
+               worker.session,
+               ToWorker{std::move(lease)},
+               ChunkBytes{job.id, cut.chunk->first, cut.slice.offset, cut.slice.bytes},
+               {}};
   auto& queue = durable || mutated(Mutation::kLeaseBeforeDurable) ? world.duties.send_now
                                                                   : world.duties.send_after;
   queue.push_back(std::move(out));
@@ -211,8 +213,7 @@ void deal_to_changed(World& world) {
   using Place = std::pair<std::uint64_t, std::uint64_t>;
   std::vector<std::pair<Place, Worker*>> heap;
   const auto later = [](const auto& a, const auto& b) { return a.first > b.first; };
-  for (Worker* worker : world.dirty)
-    heap.push_back({{worker->load_key, worker->ordinal}, worker});
+  for (Worker* worker : world.dirty) heap.push_back({{worker->load_key, worker->ordinal}, worker});
   std::make_heap(heap.begin(), heap.end(), later);
   while (!heap.empty()) {
     std::pop_heap(heap.begin(), heap.end(), later);
@@ -238,8 +239,7 @@ bool recall_from(World& world, Worker& victim, const Worker& idle) {
   }
   if (fullest == nullptr) return false;
   const Job& job = *world.job(fullest->job);
-  const std::uint64_t unstarted =
-      std::min(fullest->leased, victim.leased_tasks - victim.slots);
+  const std::uint64_t unstarted = std::min(fullest->leased, victim.leased_tasks - victim.slots);
   if (job.measured && static_cast<double>(unstarted) * job.mean_ns <
                           kLeastRecallNs * static_cast<double>(victim.slots))
     return false;
@@ -264,8 +264,7 @@ void recall_for_idle(World& world) {
 }  // namespace
 
 bool reader_holds_up(const World& world, const Job& job) {
-  return job.options.forget_when_delivered &&
-         job.unacknowledged_bytes > world.config.results_cap;
+  return job.options.forget_when_delivered && job.unacknowledged_bytes > world.config.results_cap;
 }
 
 void dispatch(World& world) {

@@ -1,6 +1,6 @@
 // The ventilator: which tasks go to which worker, and how many at once. Nobody tunes a chunk size:
-// batches grow from one task to about limits::kBatchTime of work by what the reports say, and shrink
-// again where little is left.
+// batches grow from one task to about limits::kBatchTime of work by what the reports say, and
+// shrink again where little is left.
 #pragma once
 
 #include "broker/core/world.hpp"

@@ -78,7 +78,7 @@ struct Worker {
   std::optional<MonoTime> recall_until;  // one is out
   MonoTime recall_not_before;
 
-  bool dirty = false;      // something changed since it was last served
+  bool dirty = false;        // something changed since it was last served
   std::uint64_t load_key{};  // its place in World::by_load
   bool listed = false;       // it is in World::by_load
 

@@ -55,8 +55,8 @@ void lose(World& world, Worker& worker) {
   }
   for (const RunningTask& task : worker.running) {
     const auto it = worker.leases.find(task.token.counter);
-    if (it == worker.leases.end() || it->second.token != task.token ||
-        it->second.job != task.job || !it->second.unfinished.contains(task.index))
+    if (it == worker.leases.end() || it->second.token != task.token || it->second.job != task.job ||
+        !it->second.unfinished.contains(task.index))
       continue;
     shrink(world, worker, it->second, {{task.index, 1}});
     Job* job = world.job(task.job);
@@ -140,10 +140,12 @@ void on_worker_hello(World& world, PeerId peer, const WorkerHello& hello) {
     return;
   }
   if (hello.slots == 0 || hello.slots > limits::kSlotsMax) {
-    world.send_now(peer, {},
-                   ToWorker{Refused{{}, {}, ErrorCode::kLimit,
-                                    "a worker has 1 to " + std::to_string(limits::kSlotsMax) +
-                                        " slots"}});
+    world.send_now(
+        peer, {},
+        ToWorker{Refused{{},
+                         {},
+                         ErrorCode::kLimit,
+                         "a worker has 1 to " + std::to_string(limits::kSlotsMax) + " slots"}});
     return;
   }
   if (old == nullptr && world.producers.size() + world.workers.size() >= limits::kSessionsMax) {
@@ -164,8 +166,11 @@ void on_worker_hello(World& world, PeerId peer, const WorkerHello& hello) {
   worker.offers = hello.offers;
   worker.credit = hello.credit;
   worker.heard = world.now;
-  worker.welcome = {hello.instance, hello.attempt, in_ms(world.config.heartbeat_interval),
-                    in_ms(world.config.lease_duration), {}};
+  worker.welcome = {hello.instance,
+                    hello.attempt,
+                    in_ms(world.config.heartbeat_interval),
+                    in_ms(world.config.lease_duration),
+                    {}};
   if (old != nullptr) {
     move_claims(world, *old, worker, hello.claims);
     release_all(world, *old);

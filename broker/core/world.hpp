@@ -89,8 +89,8 @@ struct World {
   }
 
   SessionId next_session();
-  void touch(Job& job);        // rows, credit, end or status of it may be due
-  void touch(Worker& worker);  // its place by load may have changed; it may take more
+  void touch(Job& job);         // rows, credit, end or status of it may be due
+  void touch(Worker& worker);   // its place by load may have changed; it may take more
   void unlist(Worker& worker);  // it is given nothing any more
 };
 

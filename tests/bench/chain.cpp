@@ -1,11 +1,14 @@
 // The floor for fanmill's design: the bare path of its private run, with nothing kept.
 //
-//   producer thread --DEALER/ROUTER--> broker thread --DEALER--> agent thread --socketpair--> 2 executor processes, and back
+//   producer thread --DEALER/ROUTER--> broker thread --DEALER--> agent thread --socketpair--> 2
+//   executor processes, and back
 //
-// Tuples are (int, 12-char string); the executor decodes each, calls a no-op and encodes the int; the producer decodes every
-// result into its place and checks it. No retries, no store, no leases, no ordering beyond the index.
+// Tuples are (int, 12-char string); the executor decodes each, calls a no-op and encodes the int;
+// the producer decodes every result into its place and checks it. No retries, no store, no leases,
+// no ordering beyond the index.
 //
-//   ./chain TASKS TASKS_PER_MESSAGE MESSAGES_IN_FLIGHT [inproc|ipc]     prints one JSON line; 1 1 gives the round trip
+//   ./chain TASKS TASKS_PER_MESSAGE MESSAGES_IN_FLIGHT [inproc|ipc]     prints one JSON line; 1 1
+//   gives the round trip
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -22,7 +25,11 @@
 #include <vector>
 #include <zmq.hpp>
 
-struct Header { uint64_t first; uint32_t count; uint32_t bytes; };
+struct Header {
+  uint64_t first;
+  uint32_t count;
+  uint32_t bytes;
+};
 
 static bool read_all(int fd, void* to, size_t n) {
   for (char* p = static_cast<char*>(to); n > 0;) {
@@ -54,11 +61,20 @@ struct TupleVisitor : msgpack::null_visitor {
   int64_t number = 0;
   const char* text = nullptr;
   uint32_t text_bytes = 0;
-  bool visit_positive_integer(uint64_t v) { number = static_cast<int64_t>(v); return true; }
-  bool visit_str(const char* v, uint32_t n) { text = v, text_bytes = n; return true; }
+  bool visit_positive_integer(uint64_t v) {
+    number = static_cast<int64_t>(v);
+    return true;
+  }
+  bool visit_str(const char* v, uint32_t n) {
+    text = v, text_bytes = n;
+    return true;
+  }
 };
 
-__attribute__((noinline)) static int64_t no_op(int64_t i, const char*, uint32_t) { asm volatile(""); return i; }
+__attribute__((noinline)) static int64_t no_op(int64_t i, const char*, uint32_t) {
+  asm volatile("");
+  return i;
+}
 
 [[noreturn]] static void executor(int fd) {
   std::vector<char> in;
@@ -84,10 +100,15 @@ static void send2(zmq::socket_t& s, const void* a, size_t na, const void* b, siz
   s.send(zmq::const_buffer(b, nb), zmq::send_flags::none);
 }
 
-static void unbounded(zmq::socket_t& s) { s.set(zmq::sockopt::rcvhwm, 0), s.set(zmq::sockopt::sndhwm, 0); }
+static void unbounded(zmq::socket_t& s) {
+  s.set(zmq::sockopt::rcvhwm, 0), s.set(zmq::sockopt::sndhwm, 0);
+}
 
 int main(int argc, char** argv) {
-  if (argc < 4) return std::fprintf(stderr, "usage: chain TASKS TASKS_PER_MESSAGE MESSAGES_IN_FLIGHT [inproc|ipc]\n"), 2;
+  if (argc < 4)
+    return std::fprintf(stderr,
+                        "usage: chain TASKS TASKS_PER_MESSAGE MESSAGES_IN_FLIGHT [inproc|ipc]\n"),
+           2;
   const uint64_t tasks = std::stoull(argv[1]);
   const uint32_t batch = static_cast<uint32_t>(std::stoul(argv[2]));
   const int window = std::stoi(argv[3]);
@@ -141,13 +162,19 @@ int main(int argc, char** argv) {
     unbounded(dealer);
     dealer.connect(endpoint);
     send2(dealer, "A", 1, "", 0);
-    struct Work { Header head; zmq::message_t body; };
+    struct Work {
+      Header head;
+      zmq::message_t body;
+    };
     std::deque<Work> waiting;
     int load[2] = {0, 0};
     for (uint64_t done = 0; done < tasks;) {
-      zmq::pollitem_t items[3] = {{dealer.handle(), 0, ZMQ_POLLIN, 0}, {nullptr, fds[0], ZMQ_POLLIN, 0}, {nullptr, fds[1], ZMQ_POLLIN, 0}};
+      zmq::pollitem_t items[3] = {{dealer.handle(), 0, ZMQ_POLLIN, 0},
+                                  {nullptr, fds[0], ZMQ_POLLIN, 0},
+                                  {nullptr, fds[1], ZMQ_POLLIN, 0}};
       zmq::poll(items, 3, std::chrono::milliseconds(-1));
-      for (zmq::message_t head, body; items[0].revents && dealer.recv(head, zmq::recv_flags::dontwait);) {
+      for (zmq::message_t head, body;
+           items[0].revents && dealer.recv(head, zmq::recv_flags::dontwait);) {
         (void)dealer.recv(body);
         waiting.push_back({*head.data<Header>(), std::move(body)});
       }
@@ -206,11 +233,18 @@ int main(int argc, char** argv) {
       got += h.count, --in_flight;
     } while (producer.recv(head, zmq::recv_flags::dontwait));
   }
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   for (uint64_t i = 0; i < tasks; ++i)
-    if (out[i] != static_cast<int64_t>(i)) return std::fprintf(stderr, "chain: wrong result at %llu\n", static_cast<unsigned long long>(i)), 1;
-  std::printf("{\"system\": \"chain\", \"transport\": \"%s\", \"tasks\": %llu, \"batch\": %u, \"window\": %d, \"tasks_s\": %.0f, \"us_per_round\": %.1f}\n",
-              ipc ? "ipc" : "inproc", static_cast<unsigned long long>(tasks), batch, window, tasks / seconds, seconds * 1e6 * batch * window / static_cast<double>(tasks));
+    if (out[i] != static_cast<int64_t>(i))
+      return std::fprintf(stderr, "chain: wrong result at %llu\n",
+                          static_cast<unsigned long long>(i)),
+             1;
+  std::printf(
+      "{\"system\": \"chain\", \"transport\": \"%s\", \"tasks\": %llu, \"batch\": %u, \"window\": "
+      "%d, \"tasks_s\": %.0f, \"us_per_round\": %.1f}\n",
+      ipc ? "ipc" : "inproc", static_cast<unsigned long long>(tasks), batch, window,
+      tasks / seconds, seconds * 1e6 * batch * window / static_cast<double>(tasks));
   std::fflush(stdout);
   broker.join(), agent.join();
   for (int e = 0; e < 2; ++e) close(fds[e]), waitpid(pids[e], nullptr, 0);

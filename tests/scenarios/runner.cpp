@@ -1,13 +1,13 @@
-// Plays scenario files against the broker's core: `scenarios [--rewrite] FILE…`. A file is a story in
-// comments and blocks of
+// Plays scenario files against the broker's core: `scenarios [--rewrite] FILE…`. A file is a story
+// in comments and blocks of
 //
 //   COMMAND ARGUMENT… NAME=VALUE…      (one a line)
 //   ----
 //   the duties that follow, one a line
 //
 // with an empty line after each. --rewrite puts what the core does now into the files: read the
-// difference before believing it. The commands are those of perform() below; a duty's text is made by
-// tests/unit/broker/duty_text.cpp, after "write", "now" (send_now) or "after" (send_after).
+// difference before believing it. The commands are those of perform() below; a duty's text is made
+// by tests/unit/broker/duty_text.cpp, after "write", "now" (send_now) or "after" (send_after).
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -145,8 +145,14 @@ void perform(Stage& stage, const Command& c, std::vector<std::string>& hidden) {
     stage.goodbye(c.word(1));
   } else if (verb == "gone") {
     stage.gone(c.word(1));
-  } else if (verb == "pass") {  // pass MS
-    stage.pass(std::chrono::milliseconds(c.number(1)));
+  } else if (verb == "pass") {  // pass MS heartbeats=WORKER: with one every two seconds
+    std::chrono::milliseconds left(c.number(1));
+    const std::string beating = c.option("heartbeats", "");
+    for (; !beating.empty() && left >= 2s; left -= 2s) {
+      stage.pass(2s);
+      stage.heartbeat(beating);
+    }
+    stage.pass(left);
   } else if (verb == "pause") {  // pause MS: the broker's loop stood still
     stage.pause(std::chrono::milliseconds(c.number(1)));
   } else if (verb == "store") {  // store slow: nothing is durable before `commit`

@@ -116,8 +116,7 @@ struct MessageText {
     std::string line = fmt::format("status {} {}", short_of(m.job), text(m.counts));
     if (m.waiting_for != WaitingFor::kNothing)
       line += fmt::format(" waiting-for={}", text(m.waiting_for));
-    if (m.waiting_for == WaitingFor::kSlowTask)
-      line += fmt::format(" {}", m.waiting_index.value);
+    if (m.waiting_for == WaitingFor::kSlowTask) line += fmt::format(" {}", m.waiting_index.value);
     return line;
   }
   std::string operator()(const JobEvent& m) const {
@@ -140,8 +139,8 @@ struct MessageText {
     return line;
   }
   std::string operator()(const Lease& m) const {
-    std::string line = fmt::format("lease {} {} t{}", short_of(m.job), text(m.first, m.count),
-                                   m.token.counter);
+    std::string line =
+        fmt::format("lease {} {} t{}", short_of(m.job), text(m.first, m.count), m.token.counter);
     if (m.skip > 0) line += fmt::format(" skip={}", m.skip);
     if (m.attempt > 1) line += fmt::format(" attempt={}", m.attempt);
     if (!m.spec.empty()) line += " with-spec";

@@ -43,8 +43,8 @@ TEST(IndexSet, AgreesWithASetOfNumbers) {
       ASSERT_EQ(set.empty(), model.empty());
       const std::uint64_t from = base + random() % 140000;
       const IndexRange asked = range(from, random() % 5000);
-      const auto within = static_cast<std::uint64_t>(std::distance(
-          model.lower_bound(from), model.lower_bound(asked.end().value)));
+      const auto within = static_cast<std::uint64_t>(
+          std::distance(model.lower_bound(from), model.lower_bound(asked.end().value)));
       ASSERT_EQ(set.count(asked), within);
       ASSERT_EQ(set.contains(asked), within == asked.count);
       ASSERT_EQ(set.contains(TaskIndex{from}), model.count(from) == 1);
@@ -52,7 +52,9 @@ TEST(IndexSet, AgreesWithASetOfNumbers) {
       const IndexRange expected = run_of(model, from, longest);
       const IndexRange actual = set.next_run({from}, longest);
       ASSERT_EQ(actual.count, expected.count);
-      if (!expected.empty()) ASSERT_EQ(actual.first, expected.first);
+      if (!expected.empty()) {
+        ASSERT_EQ(actual.first, expected.first);
+      }
       std::uint64_t absent = from;
       while (model.count(absent) == 1) ++absent;
       ASSERT_EQ(set.next_absent({from}).value, absent);

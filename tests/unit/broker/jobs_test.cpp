@@ -67,10 +67,9 @@ TEST(ProducersSubmit, WithSumsThatDifferIsRefused) {
   const FakeProducer fake = stage.add_producer("q");
   stage.skip();
   const Submit lying{Stage::job_id(1), {0}, 3, {{2, 8}}};
-  stage.core().step(MessageArrived{fake.peer,
-                                   {fake.session, FromProducer{lying}},
-                                   Blob::copy_of("12345678")},
-                    stage.now());
+  stage.core().step(
+      MessageArrived{fake.peer, {fake.session, FromProducer{lying}}, Blob::copy_of("12345678")},
+      stage.now());
   const Duties duties = stage.core().take_duties(stage.now());
   EXPECT_THAT(duties.writes, IsEmpty());
   EXPECT_THAT(duties.send_after, IsEmpty());
@@ -164,11 +163,11 @@ TEST(SinkValidity, OnlyThePartOfABatchWithoutRecordsCounts) {
   EXPECT_THAT(stage.take({"put-record"}),
               ElementsAre("write put-record 1 r2 [2,3) succeeded by w"));
   stage.results("w", token, 1, lease.count);
-  EXPECT_THAT(stage.take({"put-record"}),
-              ElementsAre(lease.count == 2 ? "write put-record 1 r3 [1,2) succeeded by w"
-                                           : "write put-record 1 r3 [1,2)[3," +
-                                                 std::to_string(1 + lease.count) +
-                                                 ") succeeded by w"));
+  EXPECT_THAT(
+      stage.take({"put-record"}),
+      ElementsAre(lease.count == 2 ? "write put-record 1 r3 [1,2) succeeded by w"
+                                   : "write put-record 1 r3 [1,2)[3," +
+                                         std::to_string(1 + lease.count) + ") succeeded by w"));
 }
 
 TEST(SinkValidity, ResultsOfTasksThatWereNeverDealtAreStale) {
@@ -200,9 +199,9 @@ TEST(DeliveryAsCompleted, CountsSlicesInTheOrderOfRecording) {
   EXPECT_THAT(stage.take({"rows"}), ElementsAre("after p: rows 1 at=0 [1,2) succeeded",
                                                 "after p: rows 1 at=1 [0,1) succeeded"));
   stage.ack("p", 1, 2);
-  EXPECT_THAT(stage.take({"drop-record", "ended"}),
-              ElementsAre("write drop-record 1 r1", "write drop-record 1 r2",
-                          "after p: ended 1 2/2"));
+  EXPECT_THAT(
+      stage.take({"drop-record", "ended"}),
+      ElementsAre("write drop-record 1 r1", "write drop-record 1 r2", "after p: ended 1 2/2"));
   stage.ack("p", 1, 2);
   EXPECT_THAT(stage.take(), ElementsAre("after p: ended 1 2/2"));
 }
@@ -262,7 +261,8 @@ TEST(VentilatorOffers, GivesNobodyWhatItDoesNotOffer) {
   set_up(stage, 1);
   stage.add_worker("other", 8, {"g"});
   stage.submit("p", 1, 0, 10);
-  for (const std::string& line : stage.take({"lease"})) EXPECT_THAT(line, ::testing::HasSubstr(" w: "));
+  for (const std::string& line : stage.take({"lease"}))
+    EXPECT_THAT(line, ::testing::HasSubstr(" w: "));
 }
 
 TEST(VentilatorPriority, GoesFirstAndEqualOnesTakeTurns) {

@@ -109,8 +109,8 @@ void Stage::reconnect(const std::string& name, const std::vector<std::uint64_t>&
 }
 
 void Stage::results(const std::string& name, std::uint64_t token, std::uint64_t first,
-                    std::uint64_t count, Outcome outcome, nanoseconds per_task,
-                    std::uint64_t bytes, std::uint64_t report) {
+                    std::uint64_t count, Outcome outcome, nanoseconds per_task, std::uint64_t bytes,
+                    std::uint64_t report) {
   FakeWorker& fake = workers_.at(name);
   Results results;
   results.report = report == 0 ? ++fake.reports : report;
@@ -129,13 +129,12 @@ void Stage::results(const std::string& name, std::uint64_t token, std::uint64_t 
   results.values_bytes = outcome == Outcome::kSucceeded ? bytes : 0;
   results.run_ns = static_cast<std::uint64_t>(per_task.count()) * count;
   results.credit = fake.credit;
-  step(MessageArrived{fake.peer,
-                      {fake.session, FromWorker{results}},
-                      Blob::from(std::string(bytes, 'v'))});
+  step(MessageArrived{
+      fake.peer, {fake.session, FromWorker{results}}, Blob::from(std::string(bytes, 'v'))});
 }
 
-void Stage::returned(const std::string& name, std::uint64_t token,
-                     std::vector<IndexRange> ranges, std::uint32_t recall) {
+void Stage::returned(const std::string& name, std::uint64_t token, std::vector<IndexRange> ranges,
+                     std::uint32_t recall) {
   FakeWorker& fake = workers_.at(name);
   Returned back;
   back.report = ++fake.reports;
@@ -195,8 +194,8 @@ void Stage::submit(const std::string& name, std::uint64_t job, std::uint64_t fir
   Submit submit{job_id(job), {first}, count, {}};
   for (std::uint64_t at = 0; at < count; at += limits::kBlockTuplesMax) {
     const auto tuples = std::min<std::uint64_t>(limits::kBlockTuplesMax, count - at);
-    submit.blocks.push_back({static_cast<std::uint32_t>(tuples),
-                             static_cast<std::uint32_t>(tuples * tuple_bytes)});
+    submit.blocks.push_back(
+        {static_cast<std::uint32_t>(tuples), static_cast<std::uint32_t>(tuples * tuple_bytes)});
   }
   step(MessageArrived{fake.peer,
                       {fake.session, FromProducer{submit}},
@@ -205,8 +204,7 @@ void Stage::submit(const std::string& name, std::uint64_t job, std::uint64_t fir
 
 void Stage::close(const std::string& name, std::uint64_t job, std::uint64_t total) {
   const FakeProducer& fake = producers_.at(name);
-  step(MessageArrived{
-      fake.peer, {fake.session, FromProducer{CloseJob{job_id(job), total}}}, {}});
+  step(MessageArrived{fake.peer, {fake.session, FromProducer{CloseJob{job_id(job), total}}}, {}});
 }
 
 void Stage::cancel(const std::string& name, std::uint64_t job, std::uint64_t grace_ms) {
@@ -215,8 +213,8 @@ void Stage::cancel(const std::string& name, std::uint64_t job, std::uint64_t gra
       fake.peer, {fake.session, FromProducer{CancelJob{job_id(job), grace_ms}}}, {}});
 }
 
-void Stage::gather(const std::string& name, std::uint64_t job, std::uint64_t cursor,
-                   RowOrder order, std::uint64_t window) {
+void Stage::gather(const std::string& name, std::uint64_t job, std::uint64_t cursor, RowOrder order,
+                   std::uint64_t window) {
   const FakeProducer& fake = producers_.at(name);
   step(MessageArrived{
       fake.peer, {fake.session, FromProducer{Gather{job_id(job), order, cursor, window}}}, {}});
@@ -224,8 +222,7 @@ void Stage::gather(const std::string& name, std::uint64_t job, std::uint64_t cur
 
 void Stage::ack(const std::string& name, std::uint64_t job, std::uint64_t cursor) {
   const FakeProducer& fake = producers_.at(name);
-  step(MessageArrived{
-      fake.peer, {fake.session, FromProducer{GatherAck{job_id(job), cursor}}}, {}});
+  step(MessageArrived{fake.peer, {fake.session, FromProducer{GatherAck{job_id(job), cursor}}}, {}});
 }
 
 void Stage::goodbye(const std::string& name) {

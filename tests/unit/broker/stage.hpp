@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,7 @@ struct FakeWorker {
   PeerId peer;
   WorkerHello hello;
   SessionId session;
-  std::map<std::uint64_t, Lease> held;  // by token counter
+  std::map<std::uint64_t, Lease> held;                // by token counter
   std::map<std::uint64_t, std::uint64_t> unfinished;  // tasks of each
   std::uint64_t leases_seen{};
   std::uint64_t reports{};
@@ -42,9 +43,9 @@ class Stage {
   explicit Stage(CoreConfig config = {});
 
   // ---- the world ----
-  bool commits_at_once = true;  // like the memory store
-  void commit();                // everything handed over so far is durable now
-  void pass(nanoseconds time);  // with a Tick at its end, and one at every wake-up between
+  bool commits_at_once = true;   // like the memory store
+  void commit();                 // everything handed over so far is durable now
+  void pass(nanoseconds time);   // with a Tick at its end, and one at every wake-up between
   void pause(nanoseconds time);  // the loop stood still
 
   // ---- workers ----
@@ -64,8 +65,8 @@ class Stage {
   // ---- producers ----
   FakeProducer& add_producer(const std::string& name);
   void open(const std::string& name, const std::string& key, JobOptions options);
-  void submit(const std::string& name, std::uint64_t job, std::uint64_t first,
-              std::uint64_t count, std::uint64_t tuple_bytes = 4);
+  void submit(const std::string& name, std::uint64_t job, std::uint64_t first, std::uint64_t count,
+              std::uint64_t tuple_bytes = 4);
   void close(const std::string& name, std::uint64_t job, std::uint64_t total);
   void cancel(const std::string& name, std::uint64_t job, std::uint64_t grace_ms);
   void gather(const std::string& name, std::uint64_t job, std::uint64_t cursor = 0,
@@ -84,6 +85,7 @@ class Stage {
 
   FakeWorker& worker(const std::string& name) { return workers_.at(name); }
   Core& core() { return core_; }
+  const Core& core() const { return core_; }
   MonoTime now() const { return now_; }
   static JobId job_id(std::uint64_t number) { return {(std::uint64_t{1} << 32) | number}; }
 

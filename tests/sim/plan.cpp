@@ -1,0 +1,286 @@
+#include "tests/sim/plan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "proto/limits.hpp"
+
+namespace fanmill::sim {
+namespace {
+
+double seconds(nanoseconds time) { return std::chrono::duration<double>(time).count(); }
+
+JobPlan make_job(Random& random, std::uint32_t ordinal, std::uint32_t producer, bool crashes) {
+  JobPlan job;
+  job.ordinal = ordinal;
+  job.producer = producer;
+  job.key = "job-" + std::to_string(ordinal);
+  job.salt = random.next();
+  job.options.spec.function = random.chance(0.15) ? "rare" : "work";
+  job.options.name = job.key;
+  job.options.priority = random.chance(0.2) ? static_cast<std::int32_t>(random.between(0, 2)) : 0;
+  job.options.retries = random.chance(0.5) ? static_cast<std::uint32_t>(random.between(1, 3)) : 0;
+  job.options.crash_limit = random.chance(0.3) ? static_cast<std::uint32_t>(random.between(1, 4)) : 0;
+  job.options.rows_with_tuples = random.chance(0.3);
+  job.options.forget_when_delivered = random.chance(0.75);
+  job.options.wait_workers_ms = 3'600'000;
+  job.order = random.chance(0.6) ? RowOrder::kInput : RowOrder::kAsCompleted;
+
+  // How long tasks take decides how many there can be.
+  switch (random.between(0, 5)) {
+    case 0:  // no-ops
+      job.usual = 300ns;
+      job.rare = 300ns;
+      job.tuples = random.chance(0.08) ? random.between(3000, 20000) : random.between(0, 3000);
+      break;
+    case 1:  // fast ones, with slow ones among them
+      job.usual = 20us;
+      job.rare = 100ms;
+      job.tuples = random.between(0, 2000);
+      break;
+    case 2:
+      job.usual = 1ms;
+      job.rare = 1s;
+      job.tuples = random.between(0, 1000);
+      break;
+    case 3:
+      job.usual = 100ms;
+      job.rare = 5s;
+      job.tuples = random.between(0, 300);
+      break;
+    case 4:
+      job.usual = 2s;
+      job.rare = 30s;
+      job.tuples = random.between(0, 60);
+      break;
+    default:
+      job.usual = 1us;
+      job.rare = 30s;
+      job.tuples = random.between(0, 500);
+      break;
+  }
+  job.rare_every = std::max<std::uint64_t>(20, job.tuples / random.between(1, 8));
+  job.chunk_tuples = random.chance(0.3) ? limits::kChunkTuplesMax
+                                        : random.between(1, std::max<std::uint64_t>(2, job.tuples / 4));
+  if (random.chance(0.3)) job.feed_pause = random.magnitude(1ms, 2s);
+  const std::uint64_t chunks = job.tuples / job.chunk_tuples + 1;
+  if (chunks > 40) job.feed_pause = std::min<nanoseconds>(job.feed_pause, 100ms);
+  if (random.chance(0.25)) job.read_pause = random.magnitude(1ms, 500ms);
+  if (random.chance(0.12)) {
+    job.cancel_after = random.magnitude(1ms, 60s);
+    job.cancel_grace_ms = random.chance(0.3)   ? CancelJob::kNoKill
+                          : random.chance(0.5) ? 0
+                                               : random.between(0, 10'000);
+  }
+  if (random.chance(0.15)) job.closes_late_ms = random.between(1, 20'000);
+  if (random.chance(0.4)) job.fail_once = static_cast<std::uint32_t>(random.between(1, 60));
+  if (random.chance(0.3)) job.fail = static_cast<std::uint32_t>(random.between(1, 60));
+  if (crashes && random.chance(0.5)) {
+    job.crash_once = static_cast<std::uint32_t>(random.between(1, 30));
+    if (random.chance(0.6)) job.crash = static_cast<std::uint32_t>(random.between(1, 15));
+  }
+  if (random.chance(0.15)) {
+    job.options.spec.time_limit_ms =
+        static_cast<std::uint64_t>(std::max(seconds(job.rare) * 2, 1.0) * 1000);
+    job.hang = static_cast<std::uint32_t>(random.between(0, 40));
+    job.tuples = std::min<std::uint64_t>(job.tuples, 400);
+  }
+  job.tuple_pad = random.chance(0.1) ? 3000 : random.chance(0.3) ? 200 : 0;
+  job.value_pad = random.chance(0.1) ? 3000 : random.chance(0.3) ? 200 : 0;
+  return job;
+}
+
+// All the work there is, one after the other, everything that will be repeated included.
+double serial_seconds(const JobPlan& job) {
+  double all = 0;
+  const double limit = static_cast<double>(job.options.spec.time_limit_ms) / 1e3;
+  for (std::uint64_t i = 0; i < job.tuples; ++i) {
+    const double each = seconds(job.duration(i));
+    switch (job.behaviour(i)) {
+      case Behaviour::kSucceeds:
+        all += each;
+        break;
+      case Behaviour::kFails:
+        all += each * (job.options.retries + 1.0);
+        break;
+      case Behaviour::kCrashes:
+        all += each * job.crash_limit();
+        break;
+      case Behaviour::kFailsOnce:
+      case Behaviour::kCrashesOnce:
+        all += each * 2;
+        break;
+      case Behaviour::kHangs:
+        all += limit * (job.options.retries + 1.0);
+        break;
+    }
+  }
+  return all;
+}
+
+void plan_network(Random& random, Plan& plan) {
+  plan.latency = random.magnitude(10us, 50ms);
+  plan.jitter = random.chance(0.3) ? nanoseconds(0) : random.magnitude(1us, 100ms);
+  if (random.chance(0.5)) plan.loss = random.chance(0.2) ? 0.2 : 0.02;
+  if (random.chance(0.5)) plan.repeat = random.chance(0.2) ? 0.3 : 0.03;
+  if (random.chance(0.4)) plan.reorder = random.chance(0.3) ? 0.5 : 0.05;
+  if (random.chance(0.1)) plan.garble = 0.002;
+  plan.partition_holds = random.chance(0.4);
+  plan.peer_gone = random.chance(0.5);
+  plan.codec = random.chance(0.4) ? 1.0 : random.chance(0.5) ? 0.1 : 0.0;
+  plan.turn_delay = random.chance(0.5) ? nanoseconds(0) : random.magnitude(1us, 20ms);
+  plan.commit_min = random.chance(0.3) ? nanoseconds(0) : random.magnitude(1us, 10ms);
+  plan.commit_max = plan.commit_min + (random.chance(0.3) ? nanoseconds(0)
+                                       : random.chance(0.2) ? random.magnitude(1ms, 3s)
+                                                            : random.magnitude(1us, 50ms));
+}
+
+void plan_faults(Random& random, Plan& plan, double estimate) {
+  const auto peers = static_cast<std::uint32_t>(plan.workers.size()) + plan.producers;
+  const auto some_time = [&] {
+    return nanoseconds(static_cast<std::int64_t>(1e9 * estimate * random.unit() *
+                                                 (random.chance(0.3) ? random.unit() : 1.0)));
+  };
+  const auto add = [&](double chance, std::uint64_t most, FaultKind kind, nanoseconds least,
+                       nanoseconds longest) {
+    if (!random.chance(chance)) return;
+    for (std::uint64_t i = random.between(1, most); i > 0; --i) {
+      Fault fault;
+      fault.kind = kind;
+      fault.at = some_time();
+      fault.lasts = random.magnitude(least, longest);
+      fault.target = static_cast<std::uint32_t>(
+          kind == FaultKind::kPartition || kind == FaultKind::kDisconnect
+              ? random.between(0, peers - 1)
+          : kind == FaultKind::kPauseProducer ? random.between(0, plan.producers - 1)
+                                              : random.between(0, plan.workers.size() - 1));
+      fault.to_broker = random.chance(0.7);
+      fault.from_broker = !fault.to_broker || random.chance(0.6);
+      plan.faults.push_back(fault);
+    }
+  };
+  add(0.35, 12, FaultKind::kKillExecutor, 1ms, 2ms);
+  add(0.3, 4, FaultKind::kKillWorker, 1ms, 20s);
+  add(0.15, 2, FaultKind::kDrainWorker, 1ms, 20s);
+  add(0.25, 3, FaultKind::kPauseWorker, 1ms, random.chance(0.2) ? 600s : 20s);
+  add(0.15, 2, FaultKind::kPauseProducer, 1ms, 90s);
+  add(0.25, 3, FaultKind::kPauseBroker, 1ms, random.chance(0.2) ? 600s : 20s);
+  add(0.35, 4, FaultKind::kPartition, 10ms, 30s);
+  add(0.2, 4, FaultKind::kDisconnect, 1ms, 2ms);
+  std::stable_sort(plan.faults.begin(), plan.faults.end(),
+                   [](const Fault& a, const Fault& b) { return a.at < b.at; });
+}
+
+}  // namespace
+
+std::uint32_t JobPlan::crash_limit() const {
+  return options.crash_limit == 0 ? limits::kCrashLimit : options.crash_limit;
+}
+
+Behaviour JobPlan::behaviour(std::uint64_t index) const {
+  auto drawn = static_cast<std::uint32_t>(mix(salt ^ (index * 2 + 1)) % 1000);
+  for (const auto& [share, behaviour] :
+       {std::pair(fail_once, Behaviour::kFailsOnce), std::pair(fail, Behaviour::kFails),
+        std::pair(crash_once, Behaviour::kCrashesOnce), std::pair(crash, Behaviour::kCrashes),
+        std::pair(hang, Behaviour::kHangs)}) {
+    if (drawn < share) return behaviour;
+    drawn -= share;
+  }
+  return Behaviour::kSucceeds;
+}
+
+nanoseconds JobPlan::duration(std::uint64_t index) const {
+  if (behaviour(index) == Behaviour::kHangs)
+    return std::chrono::milliseconds(options.spec.time_limit_ms * 10);
+  const std::uint64_t drawn = mix(salt ^ (index * 2));
+  const nanoseconds base = drawn % rare_every == 0 ? rare : usual;
+  return base / 2 + nanoseconds(static_cast<std::int64_t>(
+                        (drawn >> 32) % static_cast<std::uint64_t>(base.count())));
+}
+
+Plan make_plan(std::uint64_t seed) {
+  Random random(mix(seed));
+  Plan plan;
+  plan.seed = seed;
+  const bool crashes = random.chance(0.5);
+  const std::uint64_t workers = random.between(1, 4);
+  std::uint32_t slots = 0;
+  for (std::uint64_t i = 0; i < workers; ++i) {
+    WorkerPlan worker;
+    worker.slots = static_cast<std::uint32_t>(random.between(1, 4));
+    slots += worker.slots;
+    worker.window = {limits::kWorkerWindowTasks, limits::kWorkerWindowBytes};
+    if (random.chance(0.3))
+      worker.window = {random.between(worker.slots * 2, 400), random.between(2'000, 100'000)};
+    worker.functions = {"work"};
+    if (i == 0 || random.chance(0.5)) worker.functions.push_back("rare");
+    if (random.chance(0.3)) worker.starts_after = random.magnitude(1ms, 20s);
+    plan.workers.push_back(worker);
+  }
+  plan.producers = static_cast<std::uint32_t>(random.between(1, 2));
+  std::uint32_t ordinal = 0;
+  for (std::uint32_t p = 0; p < plan.producers; ++p) {
+    plan.reader_windows.push_back(random.chance(0.4) ? random.between(100, 20'000)
+                                                     : limits::kGatherWindowBytes);
+    for (std::uint64_t j = random.between(1, 2); j > 0; --j)
+      plan.jobs.push_back(make_job(random, ordinal++, p, crashes));
+  }
+  plan_network(random, plan);
+  plan.producer_window_tasks =
+      random.chance(0.3) ? random.between(20, 2000) : limits::kProducerWindowTasks;
+  plan.producer_window_bytes =
+      random.chance(0.2) ? random.between(5'000, 100'000) : limits::kProducerWindowBytes;
+  plan.results_cap = random.chance(0.25) ? random.between(1'000, 50'000) : limits::kResultsCap;
+
+  double serial = 0;
+  double feeding = 0;
+  double retrying = 0;
+  for (const JobPlan& job : plan.jobs) {
+    serial += serial_seconds(job) *
+              (job.options.spec.function == "rare" ? 1.0 * slots / plan.workers[0].slots : 1.0);
+    const double chunks = static_cast<double>(job.tuples / job.chunk_tuples + 1);
+    feeding = std::max(feeding, chunks * seconds(job.feed_pause) +
+                                    static_cast<double>(job.closes_late_ms) / 1e3);
+    retrying = std::max(retrying, 2.0 * (1 << job.options.retries));
+  }
+  const double estimate = std::clamp(serial / slots + feeding, 0.05, 300.0);
+  if (!random.chance(0.15)) plan_faults(random, plan, estimate);
+  nanoseconds horizon(static_cast<std::int64_t>(1e9 * estimate));
+  for (const Fault& fault : plan.faults) horizon = std::max(horizon, fault.at + fault.lasts);
+  plan.horizon = horizon;
+  plan.liveness = nanoseconds(
+      static_cast<std::int64_t>(1e9 * (240 + 3 * serial / slots + 2 * feeding + retrying)));
+  for (const JobPlan& job : plan.jobs) {
+    // A window of a few rows costs a round trip each; a reader who waits costs more.
+    const nanoseconds round = 4 * (plan.latency + plan.jitter + plan.turn_delay + plan.commit_max) +
+                              job.read_pause;
+    plan.liveness += round * static_cast<std::int64_t>(job.tuples);
+  }
+  return plan;
+}
+
+std::string Plan::text() const {
+  std::string all = fmt::format(
+      "seed {}: {} workers (slots", seed, workers.size());
+  for (const WorkerPlan& worker : workers) all += fmt::format(" {}", worker.slots);
+  all += fmt::format(
+      "), {} producers, latency {:.6f}+{:.6f} s, loss {}, repeat {}, reorder {}, garble {}, turn {:.6f} s, "
+      "commit {:.6f}..{:.6f} s, horizon {:.3f} s\n",
+      producers, seconds(latency), seconds(jitter), loss, repeat, reorder, garble,
+      seconds(turn_delay), seconds(commit_min), seconds(commit_max), seconds(horizon));
+  for (const JobPlan& job : jobs) {
+    all += fmt::format(
+        "  {} of producer {}: {} tuples of {:.6f}/{:.6f} s, function {}, {}{}{}, retries {}, crash limit {}, "
+        "fail {}/{}, crash {}/{}, time limit {} ms{}\n",
+        job.key, job.producer, job.tuples, seconds(job.usual), seconds(job.rare),
+        job.options.spec.function, job.order == RowOrder::kInput ? "input order" : "as completed",
+        job.options.forget_when_delivered ? ", forget" : "",
+        job.options.rows_with_tuples ? ", with tuples" : "", job.options.retries,
+        job.crash_limit(), job.fail_once, job.fail, job.crash_once, job.crash,
+        job.options.spec.time_limit_ms, job.cancel_after ? ", cancelled" : "");
+  }
+  return all;
+}
+
+}  // namespace fanmill::sim

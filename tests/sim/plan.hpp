@@ -1,0 +1,109 @@
+// What one seed turns on: who is there, what they do, and what goes wrong. Swarm testing: every
+// feature is off in some seeds, so that none hides another.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proto/messages.hpp"
+#include "tests/sim/basics.hpp"
+
+namespace fanmill::sim {
+
+enum class Behaviour : std::uint8_t {
+  kSucceeds,
+  kFailsOnce,
+  kFails,
+  kCrashesOnce,
+  kCrashes,
+  kHangs,  // far beyond the job's time limit
+};
+
+struct JobPlan {
+  std::uint32_t ordinal{};
+  std::uint32_t producer{};
+  std::string key;
+  JobOptions options;
+  RowOrder order{};
+  std::uint64_t tuples{};
+  std::uint64_t chunk_tuples{};  // of the longest chunk
+  nanoseconds feed_pause{};      // between two chunks; zero: as fast as credit allows
+  nanoseconds read_pause{};      // before rows are taken care of
+  std::optional<nanoseconds> cancel_after;
+  std::uint64_t cancel_grace_ms{};
+  std::uint64_t closes_late_ms{};  // the source stays open and idle
+  // Durations: most tasks take `usual`, one in `rare_every` takes `rare`.
+  nanoseconds usual{};
+  nanoseconds rare{};
+  std::uint64_t rare_every{};
+  // Of 1000 tasks so many …
+  std::uint32_t fail_once{}, fail{}, crash_once{}, crash{}, hang{};
+  std::uint32_t tuple_pad{}, value_pad{};  // longest padding
+  std::uint64_t salt{};
+
+  Behaviour behaviour(std::uint64_t index) const;
+  nanoseconds duration(std::uint64_t index) const;
+  std::uint32_t crash_limit() const;
+};
+
+struct WorkerPlan {
+  std::uint32_t slots{};
+  Credit window;
+  std::vector<std::string> functions;
+  nanoseconds starts_after{};
+};
+
+enum class FaultKind : std::uint8_t {
+  kKillExecutor,
+  kKillWorker,
+  kDrainWorker,
+  kPauseWorker,
+  kPauseProducer,
+  kPauseBroker,
+  kPartition,  // of one peer's link: to the broker, from it, or both
+  kDisconnect, // the transport loses a connection; the peer notices later by itself
+};
+struct Fault {
+  FaultKind kind{};
+  nanoseconds at{};
+  nanoseconds lasts{};
+  std::uint32_t target{};
+  bool to_broker{}, from_broker{};
+};
+
+struct Plan {
+  std::uint64_t seed{};
+  std::vector<WorkerPlan> workers;
+  std::uint32_t producers{};
+  std::vector<JobPlan> jobs;
+  std::vector<std::uint64_t> reader_windows;  // by producer
+
+  // Network.
+  nanoseconds latency{};
+  nanoseconds jitter{};
+  double loss{};
+  double repeat{};
+  double reorder{};
+  double garble{};
+  bool partition_holds{};  // what is sent in a partition arrives after it (a live TCP connection)
+  bool peer_gone{};        // the broker is told of closed connections
+  double codec{};          // of messages that pass through the real codec
+
+  // Broker.
+  nanoseconds turn_delay{};  // messages collected for one turn
+  nanoseconds commit_min{}, commit_max{};
+  std::uint64_t producer_window_tasks{}, producer_window_bytes{};
+  std::uint64_t results_cap{};
+
+  std::vector<Fault> faults;
+  nanoseconds horizon{};   // no fault begins or goes on after it
+  nanoseconds liveness{};  // after it everything ends within so much
+
+  std::string text() const;
+};
+
+Plan make_plan(std::uint64_t seed);
+
+}  // namespace fanmill::sim

@@ -1,0 +1,133 @@
+// The command line's pure parts: how words are cut, quantities, exit codes, progress.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "producer/commands/argument_line.hpp"
+#include "producer/exit_code.hpp"
+#include "producer/progress.hpp"
+#include "producer/quantities.hpp"
+
+namespace fanmill::producer {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+TEST(MapLine, EverythingBehindTheFirstListIsValues) {
+  const auto line = cut_map_line({"-j", "4", "f", ":::", "1", "--", "-x", ":::", "a"});
+  ASSERT_TRUE(line);
+  EXPECT_THAT(line->words, ElementsAre("-j", "4", "f"));
+  EXPECT_THAT(line->lists, ElementsAre(ElementsAre("1", "--", "-x"), ElementsAre("a")));
+}
+
+TEST(MapLine, WithoutListsAllWordsArePassedOn) {
+  const auto line = cut_map_line({"f", "-"});
+  ASSERT_TRUE(line);
+  EXPECT_THAT(line->words, ElementsAre("f", "-"));
+  EXPECT_THAT(line->lists, IsEmpty());
+}
+
+TEST(ExecLine, InputThenCommand) {
+  const auto line = cut_exec_line({"-j2", "in.csv", "--", "echo", "{}", "--", "x"});
+  ASSERT_TRUE(line);
+  EXPECT_THAT(line->words, ElementsAre("-j2", "in.csv"));
+  EXPECT_THAT(line->command, ElementsAre("echo", "{}", "--", "x"));
+  EXPECT_THAT(line->lists, IsEmpty());
+}
+
+TEST(ExecLine, ListsThenCommand) {
+  const auto line = cut_exec_line({":::", "a", "b", ":::", "1", "--", "gzip", "-{2}", "{1}"});
+  ASSERT_TRUE(line);
+  EXPECT_THAT(line->words, IsEmpty());
+  EXPECT_THAT(line->lists, ElementsAre(ElementsAre("a", "b"), ElementsAre("1")));
+  EXPECT_THAT(line->command, ElementsAre("gzip", "-{2}", "{1}"));
+}
+
+TEST(ExecLine, CommandThenLists) {
+  const auto line = cut_exec_line({"-j", "2", "gzip", "-k", ":::", "a", "b"});
+  ASSERT_TRUE(line);
+  EXPECT_FALSE(line->has_command);
+  EXPECT_THAT(line->words, ElementsAre("-j", "2", "gzip", "-k"));
+  EXPECT_THAT(line->lists, ElementsAre(ElementsAre("a", "b")));
+}
+
+TEST(ExecLine, ACommandBehindDashesMayHaveItsListsBehindIt) {
+  const auto line = cut_exec_line({"--", "grep", "x", ":::", "a"});
+  ASSERT_TRUE(line);
+  EXPECT_THAT(line->command, ElementsAre("grep", "x"));
+  EXPECT_THAT(line->lists, ElementsAre(ElementsAre("a")));
+}
+
+TEST(ExecLine, NothingBehindTheDashesIsAUsageError) {
+  const auto line = cut_exec_line({":::", "a", "--"});
+  ASSERT_FALSE(line);
+  EXPECT_EQ(line.error().code, ErrorCode::kUsage);
+  EXPECT_THAT(line.error().message, HasSubstr("no command behind `--`"));
+}
+
+TEST(ArgumentLine, ZippingIsRefusedByName) {
+  EXPECT_THAT(cut_map_line({"f", ":::", "1", ":::+", "2"}).error().message, HasSubstr(":::+"));
+}
+
+TEST(Quantities, Durations) {
+  EXPECT_EQ(*parse_duration("90s"), 90s);
+  EXPECT_EQ(*parse_duration("1h30m"), 90min);
+  EXPECT_EQ(*parse_duration("1h 30m"), 90min);
+  EXPECT_EQ(*parse_duration("250ms"), 250ms);
+  EXPECT_EQ(*parse_duration("1.5s"), 1500ms);
+  EXPECT_EQ(*parse_duration("5"), 5s);
+  EXPECT_EQ(*parse_duration("2d"), 48h);
+  for (const char* bad : {"", "x", "5x", "-1s", "1h30q", "s", "1e99d", "nan"}) {
+    EXPECT_FALSE(parse_duration(bad)) << bad;
+  }
+}
+
+TEST(Quantities, Sizes) {
+  EXPECT_EQ(*parse_size("64MiB"), 64u << 20);
+  EXPECT_EQ(*parse_size("10MB"), 10'000'000u);
+  EXPECT_EQ(*parse_size("512k"), 512u << 10);
+  EXPECT_EQ(*parse_size("1G"), 1u << 30);
+  EXPECT_EQ(*parse_size("100"), 100u);
+  for (const char* bad : {"", "x", "5x", "-1", "1MiBs", "9e30", "99999999999TB"}) {
+    EXPECT_FALSE(parse_size(bad)) << bad;
+  }
+}
+
+TEST(ExitCode, FollowsTheManual) {
+  const Error refused{ErrorCode::kUnknownFunction, "x"};
+  const Error gone{ErrorCode::kUnreachable, "x"};
+  const Error row{ErrorCode::kMalformedInput, "x"};
+  EXPECT_EQ(exit_code_of(RunEnd{}), 0);
+  EXPECT_EQ(exit_code_of(RunEnd{.not_ok = 2}), 1);
+  EXPECT_EQ(exit_code_of(RunEnd{.error = refused}), 2);
+  EXPECT_EQ(exit_code_of(RunEnd{.input_error = row, .not_ok = 2}), 2);
+  EXPECT_EQ(exit_code_of(RunEnd{.error = gone, .not_ok = 2}), 3);
+  EXPECT_EQ(exit_code_of(RunEnd{.interrupted = true, .error = gone, .not_ok = 2}), 130);
+  EXPECT_EQ(exit_code_of(RunEnd{.reader_gone = true, .interrupted = true, .not_ok = 1}), 0);
+}
+
+TEST(ProgressText, ShowsRateAndTimeLeftOnceTheTotalIsKnown) {
+  Progress progress(MonoTime{0s});
+  progress.rows(500, 0);
+  EXPECT_THAT(progress.text(MonoTime{5s}, 100), HasSubstr("500 done · 100/s · 0:05"));
+  progress.total(1000);
+  EXPECT_THAT(progress.text(MonoTime{5s}, 100), HasSubstr("50% 500/1000 · 100/s · 0:05 left"));
+}
+
+TEST(ProgressText, SaysWhatItWaitsFor) {
+  Progress progress(MonoTime{0s});
+  JobStatus status;
+  status.waiting_for = WaitingFor::kSlowTask;
+  status.waiting_index = {17};
+  status.counts.failed = 2;
+  progress.status(status);
+  EXPECT_THAT(progress.text(MonoTime{1s}, 100), HasSubstr("2 failed · waiting for task 17"));
+}
+
+}  // namespace
+}  // namespace fanmill::producer

@@ -1,0 +1,219 @@
+// The whole agent (loop, core, real executors) against a broker played by the test over inproc.
+#include "worker/agent.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <thread>
+
+#include "proto/channel.hpp"
+#include "proto/codec.hpp"
+#include "tests/unit/worker/pool_harness.hpp"
+#include "worker/cpu_count.hpp"
+
+namespace fanmill::worker {
+namespace {
+
+using namespace testing;
+using ::testing::HasSubstr;
+
+ChannelContext& context() {
+  static ChannelContext one;  // libzmq wants one per process
+  return one;
+}
+
+class BrokerAndAgent {
+ public:
+  explicit BrokerAndAgent(AgentOptions options) : endpoint_(next_endpoint()) {
+    channel_.emplace(ServerChannel::bind(context(), endpoint_).value());
+    options.endpoint = endpoint_;
+    options.name = "tester";
+    agent.emplace(Agent::make(context(), options).value());
+    thread_ = std::thread([this] { exit_code = agent->run(); ended = true; });
+  }
+  ~BrokerAndAgent() {
+    agent->request_stop();
+    if (thread_.joinable()) thread_.join();
+  }
+  void join() { thread_.join(); }
+
+  // Answers what comes until the fact is true.
+  template <class Fact>
+  bool serve_until(Fact&& fact) {
+    return comes_true([&] {
+      while (auto received = channel_->receive()) take(*received);
+      return fact();
+    });
+  }
+
+  void lease(JobSpec spec, const std::vector<Value>& tuples) {
+    Lease lease;
+    lease.lease = ++leases_;
+    lease.job = {1};
+    lease.token = {1, leases_};
+    lease.first = {next_};
+    lease.count = tuples.size();
+    lease.attempt = 1;
+    lease.spec = {std::move(spec)};
+    std::string blob;
+    for (const Value& tuple : tuples) append_msgpack(blob, tuple);
+    lease.blocks = {{static_cast<std::uint32_t>(tuples.size()),
+                     static_cast<std::uint32_t>(blob.size())}};
+    next_ += tuples.size();
+    send(lease, Blob::from(std::move(blob)));
+  }
+
+  struct Report {
+    Results results;
+    ResultColumns columns;
+    std::vector<Value> values;
+  };
+  std::optional<Agent> agent;
+  std::optional<WorkerHello> hello;
+  std::vector<Report> reports;
+  std::uint64_t succeeded = 0;
+  std::vector<Returned> returned;
+  bool goodbye = false;
+  std::atomic<bool> ended{false};
+  std::atomic<int> exit_code{-1};
+
+ private:
+  static std::string next_endpoint() {
+    static int count = 0;
+    return "inproc://agent-test-" + std::to_string(++count);
+  }
+  void send(const ToWorker& message, const Blob& blob = {}) {
+    std::string header;
+    encode(header, SessionId{5}, message);
+    channel_->send(peer_, header, blob);
+  }
+  void take(const Received& received) {
+    peer_ = received.peer;
+    const auto envelope = decode_to_broker(received.header).value();
+    const auto* from = std::get_if<FromWorker>(&envelope.message);
+    ASSERT_NE(from, nullptr);
+    if (const auto* one = std::get_if<WorkerHello>(from)) {
+      hello = *one;
+      send(WorkerWelcome{one->instance, one->attempt, 2000, 6000, {}});
+    } else if (std::get_if<WorkerHeartbeat>(from) != nullptr) {
+      send(HeartbeatReply{});
+    } else if (const auto* results = std::get_if<Results>(from)) {
+      take_results(*results, received.blob.view());
+      send(ReportsTaken{results->report});
+    } else if (const auto* back = std::get_if<Returned>(from)) {
+      returned.push_back(*back);
+      send(ReportsTaken{back->report});
+    } else {
+      goodbye = true;
+    }
+  }
+  void take_results(const Results& results, std::string_view blob) {
+    Report report{results, decode_columns(blob.substr(results.values_bytes)).value(), {}};
+    if (results.outcome == Outcome::kSucceeded) {
+      succeeded += results.count;
+      std::size_t at = 0;
+      for (std::uint64_t i = 0; i < results.count; ++i) {
+        report.values.push_back(decode_msgpack(blob, at).value());
+      }
+    }
+    reports.push_back(std::move(report));
+  }
+
+  std::string endpoint_;
+  std::optional<ServerChannel> channel_;
+  std::thread thread_;
+  PeerId peer_;
+  std::uint64_t leases_ = 0;
+  std::uint64_t next_ = 0;
+};
+
+AgentOptions options(std::uint32_t slots) {
+  AgentOptions options;
+  options.slots = slots;
+  options.allow_exec = true;
+  options.reconnect_quietly = true;
+  return options;
+}
+
+JobSpec function(std::string name) {
+  JobSpec spec;
+  spec.function = std::move(name);
+  return spec;
+}
+
+TEST(AgentLoop, RunsWhatIsLeasedOnItsExecutors) {
+  BrokerAndAgent both(options(2));
+  ASSERT_TRUE(both.serve_until([&] { return both.hello.has_value(); }));
+  EXPECT_EQ(both.hello->slots, 2U);
+  EXPECT_EQ(both.hello->name, "tester");
+  EXPECT_EQ(both.hello->offers.size(), 5U);
+
+  std::vector<Value> tuples;
+  for (int i = 0; i < 200; ++i) tuples.emplace_back(Array{i});
+  both.lease(function("identity"), tuples);
+  ASSERT_TRUE(both.serve_until([&] { return both.succeeded == 200; }));
+  for (const auto& report : both.reports) {
+    for (std::uint64_t i = 0; i < report.results.count; ++i) {
+      EXPECT_EQ(report.values[i], Value(static_cast<std::int64_t>(report.results.first.value + i)));
+    }
+  }
+}
+
+TEST(AgentLoop, ReportsACrashAtOnceAndGoesOn) {
+  BrokerAndAgent both(options(1));
+  ASSERT_TRUE(both.serve_until([&] { return both.hello.has_value(); }));
+  JobSpec spec = function(kCommandFunction);
+  spec.argv = {"sh", "-c", "{}"};  // the parent of the command is the executor
+  const std::vector<Value> tuples = {Value(Array{"kill -SEGV $PPID; sleep 1000"}),
+                                     Value(Array{"echo alive"})};
+  both.lease(spec, tuples);
+  ASSERT_TRUE(both.serve_until([&] { return both.reports.size() == 2; }));
+  const auto& crash = both.reports[0];
+  EXPECT_EQ(crash.results.outcome, Outcome::kCrashed);
+  EXPECT_EQ(crash.results.first.value, 0U);
+  ASSERT_EQ(crash.columns.failures.size(), 1U);
+  EXPECT_EQ(crash.columns.failures[0].signal, SIGSEGV);
+  EXPECT_THAT(crash.columns.failures[0].message, HasSubstr("Segmentation fault"));
+  EXPECT_EQ(crash.columns.failures[0].tuple, packed(tuples[0]));
+  EXPECT_EQ(both.reports[1].values.at(0), Value("alive\n"));
+}
+
+TEST(AgentLoop, DrainsWhatRunsAndReturnsTheRest) {
+  BrokerAndAgent both(options(1));
+  ASSERT_TRUE(both.serve_until([&] { return both.hello.has_value(); }));
+  both.lease(function("sleep"), {Value(Array{0.3}), Value(Array{1000}), Value(Array{1000})});
+  // The first report of a job of unknown pace tells that the first task is done; before, it runs.
+  ASSERT_TRUE(comes_true([&] { return processes_with("fanmill-executor") > 0; }));
+  both.serve_until([&] { return both.succeeded == 1; });
+  both.lease(function("sleep"), {Value(Array{1000})});
+  both.agent->request_stop();
+  ASSERT_TRUE(both.serve_until([&] { return both.ended.load(); }));
+  EXPECT_EQ(both.exit_code.load(), 0);
+}
+
+TEST(AgentLoop, LeavesWithAFarewellWhenItHasNothingToDo) {
+  BrokerAndAgent both(options(2));
+  ASSERT_TRUE(both.serve_until([&] { return both.hello.has_value(); }));
+  both.agent->request_drain();
+  ASSERT_TRUE(both.serve_until([&] { return both.ended.load() && both.goodbye; }));
+  EXPECT_EQ(both.exit_code.load(), 0);
+}
+
+TEST(AgentMake, RefusesAnExecutorThatIsNotThere) {
+  AgentOptions wrong = options(1);
+  wrong.executor_path = "/nonexistent";
+  const auto agent = Agent::make(context(), wrong);
+  ASSERT_FALSE(agent);
+  EXPECT_EQ(agent.error().code, ErrorCode::kSystem);
+}
+
+TEST(AgentMake, TakesTheUsableCoresForAuto) {
+  const auto agent = Agent::make(context(), options(0));
+  ASSERT_TRUE(agent);
+  EXPECT_EQ(agent->slots(), usable_cores());
+  EXPECT_GE(usable_cores(), 1U);
+}
+
+}  // namespace
+}  // namespace fanmill::worker

@@ -1,0 +1,10 @@
+# The I/O side of the worker, with real executor processes.
+fanmill_test(worker_io_test unit
+  SOURCES
+    agent_loop_test.cpp
+    command_line_test.cpp
+    command_test.cpp
+    executor_cost_test.cpp
+    executor_test.cpp
+  LIBS fanmill_worker_io)
+add_dependencies(worker_io_test fanmill-executor)
