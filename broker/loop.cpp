@@ -7,7 +7,6 @@
 #include <chrono>
 #include <deque>
 #include <utility>
-#include <zmq.hpp>
 
 #include "proto/codec.hpp"
 #include "proto/log.hpp"
@@ -47,6 +46,7 @@ struct Loop::State {
   std::vector<PeerId> gone;
   std::string header;  // reused for every message
   std::optional<MonoTime> wake_at;
+  bool stop_seen = false;
 
   int receive(MonoTime now) {
     int taken = 0;
@@ -136,23 +136,11 @@ struct Loop::State {
   }
 
   void wait(MonoTime now) {
-    auto timeout = std::chrono::milliseconds(1000);
-    if (wake_at) {
-      timeout = std::clamp(std::chrono::ceil<std::chrono::milliseconds>(*wake_at - now),
-                           std::chrono::milliseconds(0), timeout);
-    }
-    zmq::pollitem_t items[2] = {{channel.socket(), 0, ZMQ_POLLIN, 0},
-                                {nullptr, stop_fd, ZMQ_POLLIN, 0}};
-    try {
-      zmq::poll(items, 2, timeout);
-    } catch (const zmq::error_t& error) {
-      if (error.num() != EINTR) throw;
-    }
-  }
-
-  bool stop_requested() const {
-    std::uint64_t count = 0;
-    return ::read(stop_fd, &count, sizeof count) == sizeof count;
+    nanoseconds timeout = std::chrono::seconds(1);
+    if (wake_at) timeout = std::clamp(*wake_at - now, nanoseconds(0), timeout);
+    pollfd stop{stop_fd, POLLIN, 0};
+    channel.wait({&stop, 1}, timeout);
+    stop_seen = (stop.revents & POLLIN) != 0;
   }
 
   void run() {
@@ -167,10 +155,8 @@ struct Loop::State {
       const int taken = receive(now);
       if (taken == 0) core.step(Tick{}, now);
       work(now);
-      if (taken == 0) {
-        if (stop_requested()) return;
-        wait(now);
-      }
+      if (stop_seen) return;
+      if (taken < kMessagesPerTurn) wait(now);
     }
   }
 };

@@ -47,10 +47,10 @@ say
 say "2. A command over real files: every licence text, gzipped at three levels"
 # shellcheck disable=SC2016  # $1 and $2 are the inner shell's
 set -- sh -c 'gzip -c -"$2" "$1" | wc -c' sh '{1}' '{2}'
-say "   \$ fanmill exec --format csv -o sweep.csv ::: /usr/share/common-licenses/* ::: 1 6 9 -- \\"
+say "   \$ fanmill exec --progress --format csv -o sweep.csv ::: /usr/share/common-licenses/* ::: 1 6 9 -- \\"
 say "       sh -c 'gzip -c -\"\$2\" \"\$1\" | wc -c' sh {1} {2}"
 start=$(milliseconds)
-"$fanmill" exec --format csv -o sweep.csv ::: /usr/share/common-licenses/* ::: 1 6 9 -- "$@" ||
+"$fanmill" exec --progress --format csv -o sweep.csv ::: /usr/share/common-licenses/* ::: 1 6 9 -- "$@" ||
   die "The sweep failed."
 took=$(($(milliseconds) - start))
 

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <unistd.h>
-#include <zmq.h>
 
 #include <algorithm>
 #include <array>
@@ -45,6 +44,7 @@ struct Client::State {
   std::string header;
   std::vector<Notice> notices;
   std::optional<MonoTime> wake_at;
+  std::optional<Error> connect_error;
 
   State(ChannelContext& c, std::string where, PeerChannel first)
       : context(&c),
@@ -63,9 +63,11 @@ struct Client::State {
     channel.reset();
     auto made = PeerChannel::connect(*context, endpoint);
     if (made) {
+      connect_error.reset();
       channel.emplace(std::move(*made));
       session.connected(mono_now());
     } else {
+      connect_error = made.error();
       session.garbled(made.error(), mono_now());
     }
   }
@@ -129,30 +131,10 @@ struct Client::State {
       timeout = timeout ? std::min(*timeout, left) : left;
     }
     if (!notices.empty()) timeout = nanoseconds(0);
-    const long timeout_ms =
-        timeout ? std::chrono::ceil<std::chrono::milliseconds>(*timeout).count() : -1;
-    std::vector<zmq_pollitem_t> items;
-    items.reserve(extra.size() + 1);
-    for (const pollfd& fd : extra) {
-      short events = 0;
-      if ((fd.events & POLLIN) != 0) events |= ZMQ_POLLIN;
-      if ((fd.events & POLLOUT) != 0) events |= ZMQ_POLLOUT;
-      items.push_back({.socket = nullptr, .fd = fd.fd, .events = events, .revents = 0});
-    }
     if (channel) {
-      const int events = ZMQ_POLLIN | (unsent.empty() ? 0 : ZMQ_POLLOUT);
-      items.push_back({.socket = channel->socket(),
-                       .fd = -1,
-                       .events = static_cast<short>(events),
-                       .revents = 0});
-    }
-    if (zmq_poll(items.data(), static_cast<int>(items.size()), timeout_ms) < 0) return;
-    for (std::size_t i = 0; i < extra.size(); ++i) {
-      const short got = items[i].revents;
-      extra[i].revents = 0;
-      if ((got & ZMQ_POLLIN) != 0) extra[i].revents |= POLLIN;
-      if ((got & ZMQ_POLLOUT) != 0) extra[i].revents |= POLLOUT;
-      if ((got & ZMQ_POLLERR) != 0) extra[i].revents |= POLLERR;
+      channel->wait(extra, timeout);
+    } else {
+      wait_for(extra, timeout);
     }
   }
 };
@@ -171,6 +153,8 @@ Result<Client> Client::connect(ChannelContext& context, const std::string& endpo
   if (!channel) return tl::make_unexpected(channel.error());
   return Client(std::make_unique<State>(context, endpoint, std::move(*channel)));
 }
+
+const std::optional<Error>& Client::connect_error() const { return state_->connect_error; }
 
 Session& Client::session() { return state_->session; }
 

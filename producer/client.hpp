@@ -46,6 +46,9 @@ class Client {
   // came. Waits not at all while notices are at hand. The notices are in order.
   std::vector<Notice> pump(std::optional<nanoseconds> timeout, std::span<pollfd> extra = {});
 
+  // Why no connection could be made, while that is so: nobody listens at the endpoint.
+  const std::optional<Error>& connect_error() const;
+
   // A key that no other job has.
   std::string fresh_key();
 

@@ -182,8 +182,9 @@ class Run {
   }
 
   void take(Notice& notice) {
-    if (std::holds_alternative<Opened>(notice)) {
+    if (const auto* opened = std::get_if<Opened>(&notice)) {
       opened_ = true;
+      kept_in_memory_ = opened->job.durability == "memory";
     } else if (auto* rows = std::get_if<RowsArrived>(&notice)) {
       writer_.take(std::move(*rows));
     } else if (const auto* status = std::get_if<StatusArrived>(&notice)) {
@@ -249,7 +250,9 @@ class Run {
       lost_at_ = now;
       if (!options_.quiet) console_.note("the connection to the broker is lost; trying again");
     }
-    if (now - *lost_at_ >= limits::kProducerGoneAfter) {
+    // Nobody listens there any more: what it kept in memory went with it.
+    const bool lost = kept_in_memory_ && client_.connect_error();
+    if (lost || now - *lost_at_ >= limits::kProducerGoneAfter) {
       end_.error =
           Error{ErrorCode::kUnreachable,
                 fmt::format("the broker at {} is gone; what it kept in memory is lost with "
@@ -352,6 +355,7 @@ class Run {
   bool feeding_ = true;
   bool source_waits_ = false;
   bool opened_ = false;
+  bool kept_in_memory_ = false;
   bool over_ = false;
   bool killed_ = false;
   int interrupts_ = 0;
@@ -395,7 +399,13 @@ int run_map(MapOptions options, std::unique_ptr<TupleSource> source) {
   }
   const bool is_private = here.has_value();
   auto client = Client::connect(context, is_private ? here->endpoint() : *options.broker);
-  if (!client) return tell(console, client.error());
+  if (!client) {
+    Error error = client.error();
+    if (!is_private && error.code != ErrorCode::kUsage) {
+      error.message += fmt::format("; start one: fanmill broker --listen {}", *options.broker);
+    }
+    return tell(console, error);
+  }
   Run run(std::move(options), std::move(source), output, console, *client);
   const bool ended_by_itself = run.loop();
   if (!ended_by_itself && !is_private) run.cancel_at_broker();

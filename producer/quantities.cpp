@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <cmath>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -15,7 +16,7 @@ std::optional<double> take_number(std::string_view& text) {
   double number = 0;
   const auto [end, error] =
       std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
-  if (error != std::errc{} || number < 0) return {};
+  if (error != std::errc{} || !std::isfinite(number) || number < 0) return {};
   text.remove_prefix(static_cast<std::size_t>(end - text.data()));
   return number;
 }

@@ -82,6 +82,8 @@ class Socket {
     set(ZMQ_HANDSHAKE_IVL, kHandshakeMs);
     const auto frame_max = static_cast<std::int64_t>(limits::kFrameBytesMax);
     zmq_setsockopt(socket_, ZMQ_MAXMSGSIZE, &frame_max, sizeof frame_max);
+    std::size_t size = sizeof descriptor_;
+    zmq_getsockopt(socket_, ZMQ_FD, &descriptor_, &size);
   }
   ~Socket() {
     if (socket_ != nullptr) zmq_close(socket_);
@@ -113,6 +115,19 @@ class Socket {
     }
   }
 
+  // One look at the socket and one poll(2): zmq_poll does four for the same. The descriptor of a
+  // socket tells of commands, not of messages, so it counts only while no message is at hand.
+  void wait(std::span<pollfd> others, std::optional<nanoseconds> timeout) {
+    int events = 0;
+    std::size_t size = sizeof events;
+    zmq_getsockopt(socket_, ZMQ_EVENTS, &events, &size);
+    if ((events & ZMQ_POLLIN) != 0) timeout = nanoseconds(0);
+    polled_.assign(others.begin(), others.end());
+    polled_.push_back({descriptor_, POLLIN, 0});
+    wait_for(polled_, timeout);
+    for (std::size_t i = 0; i < others.size(); ++i) others[i].revents = polled_[i].revents;
+  }
+
   int send(zmq::message_t& frame, int flags) {
     message_leaves();
     for (;;) {
@@ -123,6 +138,8 @@ class Socket {
 
  private:
   void* socket_;
+  int descriptor_ = -1;
+  std::vector<pollfd> polled_;
 };
 
 void release_owner(void*, void* hint) { delete static_cast<std::shared_ptr<const void>*>(hint); }
@@ -198,6 +215,17 @@ std::optional<Received> take(PartSeries& series, PeerId peer, zmq::message_t& he
 
 }  // namespace
 
+void wait_for(std::span<pollfd> fds, std::optional<nanoseconds> timeout) {
+  timespec limit{};
+  if (timeout) {
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(*timeout);
+    limit = {seconds.count(), (*timeout - seconds).count()};
+  }
+  if (::ppoll(fds.data(), fds.size(), timeout ? &limit : nullptr, nullptr) <= 0) {
+    for (pollfd& fd : fds) fd.revents = 0;
+  }
+}
+
 // ---- ChannelContext ----
 
 struct ChannelContext::Impl {
@@ -226,7 +254,9 @@ ServerChannel::ServerChannel(std::unique_ptr<Impl> impl) : impl_(std::move(impl)
 ServerChannel::ServerChannel(ServerChannel&&) noexcept = default;
 ServerChannel& ServerChannel::operator=(ServerChannel&&) noexcept = default;
 ServerChannel::~ServerChannel() = default;
-void* ServerChannel::socket() const { return impl_->socket.handle(); }
+void ServerChannel::wait(std::span<pollfd> others, std::optional<nanoseconds> timeout) {
+  impl_->socket.wait(others, timeout);
+}
 std::uint64_t ServerChannel::dropped() const { return impl_->dropped; }
 
 Result<ServerChannel> ServerChannel::bind(ChannelContext& context, const std::string& endpoint) {
@@ -299,7 +329,9 @@ PeerChannel::PeerChannel(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 PeerChannel::PeerChannel(PeerChannel&&) noexcept = default;
 PeerChannel& PeerChannel::operator=(PeerChannel&&) noexcept = default;
 PeerChannel::~PeerChannel() = default;
-void* PeerChannel::socket() const { return impl_->socket.handle(); }
+void PeerChannel::wait(std::span<pollfd> others, std::optional<nanoseconds> timeout) {
+  impl_->socket.wait(others, timeout);
+}
 
 Result<PeerChannel> PeerChannel::connect(ChannelContext& context, const std::string& endpoint) {
   const auto parsed = parse(endpoint);

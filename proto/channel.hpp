@@ -3,13 +3,17 @@
 // are put together again here, under a bound per peer. One thread owns a channel for life.
 #pragma once
 
+#include <poll.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "proto/blob.hpp"
+#include "proto/clock.hpp"
 #include "proto/error.hpp"
 #include "proto/ids.hpp"
 
@@ -38,6 +42,10 @@ struct Received {
 // kSent: handed over, which is not delivery. kPeerGone: this connection has ended, for good.
 enum class SendStatus : std::uint8_t { kSent, kWouldBlock, kPeerGone };
 
+// poll(2) with nanoseconds: until one of `fds` is ready or `timeout` is over; empty: no limit. A
+// signal ends it too; then no revents are set.
+void wait_for(std::span<pollfd> fds, std::optional<nanoseconds> timeout);
+
 // ROUTER with mandatory routing.
 class ServerChannel {
  public:
@@ -54,7 +62,9 @@ class ServerChannel {
   std::optional<Received> receive();
   // Blobs from 16 KiB on are not copied: their owner is let go later, on another thread.
   SendStatus send(PeerId peer, std::string_view header, const Blob& blob);
-  void* socket() const;  // for zmq::poll only
+  // Until a message may wait here, one of `others` is ready (their revents say which) or `timeout`
+  // is over; empty: no limit. May return early; a signal ends it too.
+  void wait(std::span<pollfd> others, std::optional<nanoseconds> timeout);
   std::uint64_t dropped() const;
 
  private:
@@ -74,7 +84,9 @@ class PeerChannel {
 
   std::optional<Received> receive();
   SendStatus send(std::string_view header, const Blob& blob);
-  void* socket() const;
+  // Until a message may wait here, one of `others` is ready (their revents say which) or `timeout`
+  // is over; empty: no limit. May return early; a signal ends it too.
+  void wait(std::span<pollfd> others, std::optional<nanoseconds> timeout);
 
  private:
   struct Impl;

@@ -1,6 +1,7 @@
 #include "worker/agent.hpp"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -12,7 +13,6 @@
 #include <atomic>
 #include <chrono>
 #include <optional>
-#include <zmq.hpp>
 
 #include "proto/limits.hpp"
 #include "proto/log.hpp"
@@ -53,13 +53,6 @@ std::string executor_beside_program() {
   const ssize_t size = readlink("/proc/self/exe", path.data(), path.size() - 1);
   const std::string self(path.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
   return self.substr(0, self.rfind('/') + 1) + "fanmill-executor";
-}
-
-// Rounded up to whole milliseconds, so that no turn comes before there is something to do.
-int timeout_ms(std::optional<MonoTime> wake_at, MonoTime now) {
-  if (!wake_at) return -1;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*wake_at - now);
-  return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 60'000));
 }
 
 template <class... F>
@@ -103,6 +96,7 @@ struct Agent::State {
   std::uint32_t failed_starts = 0;
   bool draining = false;
   bool watch = false;
+  bool executors_spoke = false;
   std::optional<MonoTime> wake_at;
 };
 
@@ -168,14 +162,12 @@ int Agent::State::run() {
     perform(duties);
     if (duties.finished) {
       if (channel) {
-        zmq_pollitem_t answer{channel->socket(), 0, ZMQ_POLLIN, 0};
-        if (options.endpoint.starts_with("ipc:")) zmq_poll(&answer, 1, kFarewell.count());
+        if (options.endpoint.starts_with("ipc:")) channel->wait({}, kFarewell);
       }
       break;
     }
     if (pool->silent_deaths() + failed_starts > kSilentDeathsMax * options.slots) {
-      spdlog::error("executors end before they begin: {} does not run here",
-                    options.executor_path);
+      spdlog::error("executors end before they begin: {} does not run here", options.executor_path);
       result = kSystemRefused;
       break;
     }
@@ -189,23 +181,27 @@ int Agent::State::run() {
 }
 
 void Agent::State::wait() {
-  std::array<zmq_pollitem_t, 3> items{{{nullptr, requests.get(), ZMQ_POLLIN, 0},
-                                       {nullptr, pool->poll_fd(), ZMQ_POLLIN, 0},
-                                       {channel ? channel->socket() : nullptr, 0, ZMQ_POLLIN, 0}}};
+  std::array<pollfd, 2> others{{{requests.get(), POLLIN, 0}, {pool->poll_fd(), POLLIN, 0}}};
   std::optional<MonoTime> until = wake_at;
   if (connect_at && (!until || *connect_at < *until)) until = connect_at;
-  const int timeout = events.empty() ? timeout_ms(until, mono_now()) : 0;
-  // An interruption by a signal is a turn like any other.
-  zmq_poll(items.data(), channel ? 3 : 2, timeout);
-  if ((items[0].revents & ZMQ_POLLIN) != 0) {
+  std::optional<nanoseconds> timeout;
+  if (until) timeout = std::max(*until - mono_now(), nanoseconds(0));
+  if (!events.empty()) timeout = nanoseconds(0);
+  if (channel) {
+    channel->wait(others, timeout);
+  } else {
+    wait_for(others, timeout);
+  }
+  if ((others[0].revents & POLLIN) != 0) {
     std::uint64_t count = 0;
     static_cast<void>(!read(requests.get(), &count, sizeof count));
   }
+  executors_spoke = others[1].revents != 0;
 }
 
 void Agent::State::gather() {
   if (channel) receive();
-  pool->take_events(events);
+  if (executors_spoke) pool->take_events(events);
   if (drain_wanted.load() && !draining) {
     draining = true;
     events.emplace_back(DrainRequested{});

@@ -67,7 +67,7 @@ std::string HeadTail::take() {
 }
 
 std::string read_head_tail(int fd) {
-  struct stat status {};
+  struct stat status{};
   if (fstat(fd, &status) != 0 || status.st_size <= 0) return {};
   const auto size = static_cast<std::size_t>(status.st_size);
   if (size <= kCaptureHead + kCaptureTail) return read_at(fd, 0, size);

@@ -54,8 +54,8 @@ int Executor::run() {
 
 bool Executor::say_hello() {
   std::string frame;
-  executor::append_frame(frame, executor::FromExecutor(executor::Hello{
-                                    kExecutorProtocolVersion, true, registry_.offers()}));
+  executor::append_frame(frame, executor::FromExecutor(executor::Hello{kExecutorProtocolVersion,
+                                                                       true, registry_.offers()}));
   return write_all(options_.socket, frame);
 }
 
@@ -80,13 +80,14 @@ void Executor::make_room(std::size_t wanted) {
 bool Executor::fill(bool wait) {
   const std::size_t held = end_ - begin_;
   std::size_t wanted = kLengthBytes;
-  if (const auto size = executor::frame_size({buffer_.get() + begin_, held}); size && *size > held) {
+  if (const auto size = executor::frame_size({buffer_.get() + begin_, held});
+      size && *size > held) {
     wanted = *size - held;
   }
   make_room(wanted);
   while (true) {
-    const ssize_t n = recv(options_.socket, buffer_.get() + end_, capacity_ - end_,
-                           wait ? 0 : MSG_DONTWAIT);
+    const ssize_t n =
+        recv(options_.socket, buffer_.get() + end_, capacity_ - end_, wait ? 0 : MSG_DONTWAIT);
     if (n > 0) {
       end_ += static_cast<std::size_t>(n);
       return true;
@@ -213,8 +214,8 @@ void Executor::run_task(Function& function, Call& call) {
   } catch (const std::exception& error) {
     result = tl::make_unexpected(failure_of(ErrorCode::kFunctionFailed, error.what()));
   } catch (...) {
-    result = tl::make_unexpected(
-        failure_of(ErrorCode::kFunctionFailed, "the function threw something that is no exception"));
+    result = tl::make_unexpected(failure_of(ErrorCode::kFunctionFailed,
+                                            "the function threw something that is no exception"));
   }
   if (result && values.size() - before > limits::kValueBytesMax) {
     result = tl::make_unexpected(

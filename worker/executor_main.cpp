@@ -40,8 +40,8 @@ int usage() {
 int main(int argc, char** argv) {
   const bool commands = argc == 2 && strcmp(argv[1], "--commands") == 0;
   if (argc > 1 && !commands) return usage();
-  void* mapped = mmap(nullptr, executor::kPageBytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-                      executor::kPageFd, 0);
+  void* mapped =
+      mmap(nullptr, executor::kPageBytes, PROT_READ | PROT_WRITE, MAP_SHARED, executor::kPageFd, 0);
   if (mapped == MAP_FAILED || fcntl(executor::kSocketFd, F_SETFD, FD_CLOEXEC) != 0 ||
       fcntl(executor::kPageFd, F_SETFD, FD_CLOEXEC) != 0) {
     return usage();
@@ -49,7 +49,7 @@ int main(int argc, char** argv) {
   auto* page = static_cast<executor::Page*>(mapped);
   running_group = &page->command_group;
 
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = on_term;
   sigfillset(&action.sa_mask);
   sigaction(SIGTERM, &action, nullptr);  // also the death signal of the agent's thread

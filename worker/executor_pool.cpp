@@ -111,8 +111,8 @@ Result<void> ExecutorPool::start(std::uint32_t slot) {
       ftruncate(page.get(), executor::kPageBytes) != 0) {
     return system_failure("make the shared memory of an executor");
   }
-  void* mapped = mmap(nullptr, executor::kPageBytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-                      page.get(), 0);
+  void* mapped =
+      mmap(nullptr, executor::kPageBytes, PROT_READ | PROT_WRITE, MAP_SHARED, page.get(), 0);
   if (mapped == MAP_FAILED) return system_failure("map the page of an executor");
   process->page = static_cast<executor::Page*>(mapped);
 
@@ -396,8 +396,8 @@ void ExecutorPool::buried(std::uint32_t slot, std::vector<Event>& events) {
   Process& dead = *processes_[slot];
   // Until it is reaped its number names nothing else. Whatever it started goes with it.
   siginfo_t ended{};
-  while (waitid(P_PIDFD, static_cast<id_t>(dead.spawned.pidfd.get()), &ended,
-                WEXITED | WNOWAIT) != 0 &&
+  while (waitid(P_PIDFD, static_cast<id_t>(dead.spawned.pidfd.get()), &ended, WEXITED | WNOWAIT) !=
+             0 &&
          errno == EINTR) {
   }
   const pid_t command = dead.page->command_group.load();

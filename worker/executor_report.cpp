@@ -23,8 +23,8 @@ using Steady = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 constexpr std::size_t kValuesWorthSending = 64 * limits::kKiB;
-constexpr auto kReadClockAfter = 4us;          // reading it more often would cost more than it says
-constexpr auto kLookAtFilesAfter = 10us;       // the same of the printed files
+constexpr auto kReadClockAfter = 4us;     // reading it more often would cost more than it says
+constexpr auto kLookAtFilesAfter = 10us;  // the same of the printed files
 constexpr std::uint64_t kRunTimesFrom = 100'000;  // ns of mean run time, for a column of its own
 
 std::uint64_t ns_between(Steady::time_point from, Steady::time_point to) {
@@ -44,7 +44,7 @@ std::uint64_t ticks_in(std::chrono::nanoseconds time) {
 }
 
 std::string take_printed(int fd) {
-  struct stat status {};
+  struct stat status{};
   if (fd < 0 || fstat(fd, &status) != 0 || status.st_size == 0) return {};
   std::string text = read_head_tail(fd);
   static_cast<void>(!ftruncate(fd, 0));

@@ -74,7 +74,7 @@ int child_main(void* data) {
   prctl(PR_SET_PDEATHSIG, request.death_signal);
   if (getppid() != arguments.parent) _exit(127);  // it died before the signal was bound to it
 
-  struct sigaction fallback {};
+  struct sigaction fallback{};
   fallback.sa_handler = SIG_DFL;
   if (request.reset_every_signal) {
     for (int signal = 1; signal < NSIG; ++signal) sigaction(signal, &fallback, nullptr);

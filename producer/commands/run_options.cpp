@@ -103,9 +103,8 @@ void RunOptions::add_to(CLI::App& app, bool command) {
         ->type_name("SIZE");
   }
   app.add_option("--wait-workers", wait_workers,
-                 "How long to wait for a worker that offers the function")
-      ->type_name("DURATION")
-      ->capture_default_str();
+                 "How long to wait for a worker that offers the function (5s at a broker)")
+      ->type_name("DURATION");
   app.add_flag("--quiet", quiet, "Nothing on stderr but errors of the run itself");
   app.add_flag("--progress", progress, "A summary at the end, also when nothing failed");
 }
@@ -140,7 +139,9 @@ Result<MapOptions> RunOptions::resolve(JobOptions job) const {
   if (!time_limit.empty() && *limit_ms == 0) {
     return fail(ErrorCode::kUsage, "--timeout must be longer than nothing; leave it out for none");
   }
-  const auto wait_ms = parse_ms("--wait-workers", wait_workers);
+  // Nobody joins a private run later.
+  const auto wait_ms =
+      parse_ms("--wait-workers", wait_workers.empty() && !broker.empty() ? "5s" : wait_workers);
   if (!wait_ms) return tl::make_unexpected(wait_ms.error());
   job.spec.time_limit_ms = *limit_ms;
   if (command) {

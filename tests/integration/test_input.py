@@ -7,21 +7,21 @@ class Malformed(FanmillTest):
         path = self.write("in.jsonl", '1\n2\n[3, oops]\n4\n')
         run = self.run_fanmill("map", "identity", path, code=2)
         self.assertEqual(run.out(), "1\n2\n")
-        self.assertRegex(run.err(), r"in\.jsonl:3:\d+")
+        self.assertRegex(run.err(), r"in\.jsonl, line 3, column 5: \w+")
 
     def test_stdin_is_named_with_its_line(self):
         run = self.run_fanmill("map", "identity", "-", stdin='1\n{"a":\n', code=2)
-        self.assertRegex(run.err(), r"(stdin|-)\S*:2:\d+")
+        self.assertRegex(run.err(), r"stdin, line 2, column \d+: \w+")
 
     def test_a_csv_row_of_another_length_is_named(self):
         path = self.write("in.csv", "seconds,message\n0,a\n0,b,c\n")
         run = self.run_fanmill("map", "sleep_print", path, code=2)
-        self.assertRegex(run.err(), r"in\.csv:3")
+        self.assertRegex(run.err(), r"in\.csv, line 3: \w+")
 
     def test_a_stray_quote_in_a_csv_is_named_with_its_column(self):
         path = self.write("in.csv", 'seconds,message\n0,a\n0,b"c\n')
         run = self.run_fanmill("map", "sleep_print", path, code=2)
-        self.assertRegex(run.err(), r"in\.csv:3:4")
+        self.assertRegex(run.err(), r"in\.csv, line 3, column 4: \w+")
         self.assertEqual(run.out(), "a\n")
 
     def test_a_missing_file_is_named(self):

@@ -39,12 +39,16 @@ class Values(FanmillTest):
         self.assertEqual(run.code, 0, run)
 
     def test_every_kind_of_json_value_comes_back_as_it_went(self):
-        lines = ['null', 'true', '-9223372036854775808', '18446744073709551615', '0.1', '1e300', '"ü \\"quoted\\" \\n"',
+        lines = ['true', '-9223372036854775808', '18446744073709551615', '0.1', '1e300', '"ü \\"quoted\\" \\n"',
                  '[[1,[2,[3]]]]', '[{"a":[1,2],"b":null}]']
         run = self.run_fanmill("map", "identity", "-", stdin="\n".join(lines) + "\n")
-        expected = ['null', 'true', '-9223372036854775808', '18446744073709551615', '0.1', '1e+300', '"ü \\"quoted\\" \\n"',
+        expected = ['true', '-9223372036854775808', '18446744073709551615', '0.1', '1e+300', '"ü \\"quoted\\" \\n"',
                     '[1,[2,[3]]]', '{"a":[1,2],"b":null}']
         self.assertEqual(run.out().splitlines(), expected)
+
+    def test_a_function_that_returns_nothing_prints_nothing(self):
+        run = self.run_fanmill("map", "identity", "-", stdin="1\nnull\n2\n")
+        self.assertEqual(run.out(), "1\n2\n")
 
     def test_empty_input_gives_nothing_and_succeeds(self):
         run = self.run_fanmill("map", "identity", "-", stdin=b"")

@@ -55,7 +55,7 @@ class Bounded(FanmillTest):
     @measured
     def test_a_reader_that_stops_reading(self):
         """Nobody takes the results: the input is no longer read either, and nothing grows."""
-        endless = subprocess.Popen(["yes", "1234567890123456789012345678901234567890"], stdout=subprocess.PIPE, env=self.env)
+        endless = subprocess.Popen(["yes", '"forty characters to and fro, again and again"'], stdout=subprocess.PIPE, env=self.env)
         read_end, write_end = os.pipe()
         run = self.fanmill("map", "echo", "-", stdin=endless.stdout, stdout=write_end)
         endless.stdout.close()

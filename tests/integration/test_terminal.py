@@ -33,6 +33,7 @@ class Progress(FanmillTest):
         super().setUp()
         self.terminal = Terminal()
         self.addCleanup(self.terminal.close)
+        self.env["TERM"] = "xterm"
 
     def test_is_drawn_over_itself_on_a_terminal(self):
         run = self.fanmill("map", "-j", "2", "sleep", ":::", *["0.1"] * 20, stderr=self.terminal.end)

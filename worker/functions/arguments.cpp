@@ -69,8 +69,8 @@ tl::expected<Array, Failure> Arguments::take(const TupleView& tuple) const {
   const auto names = tuple.names();
   if (elements.size() != (tuple.named ? parameters_.size() : columns_count_)) {
     return tl::make_unexpected(bad("the tuple has " + std::to_string(elements.size()) +
-                                   (elements.size() == 1 ? " element" : " elements") +
-                                   " where " + std::to_string(parameters_.size()) +
+                                   (elements.size() == 1 ? " element" : " elements") + " where " +
+                                   std::to_string(parameters_.size()) +
                                    (parameters_.size() == 1 ? " is" : " are") + " taken"));
   }
   Array values;
@@ -103,12 +103,12 @@ tl::expected<double, Failure> Arguments::duration(const Array& values,
   } else if (const auto* real = value.as<double>()) {
     number = *real;
   } else {
-    return tl::make_unexpected(bad(parameters_[parameter] + " is to be a number, not " +
-                                   shown(value)));
+    return tl::make_unexpected(
+        bad(parameters_[parameter] + " is to be a number, not " + shown(value)));
   }
   if (!std::isfinite(number) || number < 0 || number > kLongest) {
-    return tl::make_unexpected(bad(parameters_[parameter] +
-                                   " is to be between 0 and 1000000000, not " + shown(value)));
+    return tl::make_unexpected(
+        bad(parameters_[parameter] + " is to be between 0 and 1000000000, not " + shown(value)));
   }
   return number;
 }

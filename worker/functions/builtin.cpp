@@ -100,8 +100,7 @@ void add_builtin_functions(Registry& registry) {
                [](const JobSpec& spec) { return std::make_unique<Sleep>(spec); });
   registry.add({"sleep_print", "(seconds: float, message: str) -> null"},
                [](const JobSpec& spec) { return std::make_unique<SleepPrint>(spec); });
-  registry.add({"echo", "(...) -> array"},
-               [](const JobSpec&) { return std::make_unique<Echo>(); });
+  registry.add({"echo", "(...) -> array"}, [](const JobSpec&) { return std::make_unique<Echo>(); });
   registry.add({"identity", "(value) -> any"},
                [](const JobSpec&) { return std::make_unique<Identity>(); });
 }

@@ -138,8 +138,8 @@ tl::expected<void, Failure> Command::call(Call& call) {
   Run run;
   run.process = spawn(request);
   if (run.process.error != 0) {
-    Failure failure = failure_of(ErrorCode::kFunctionFailed, "cannot run '" + program + "': " +
-                                                                 strerror(run.process.error));
+    Failure failure = failure_of(ErrorCode::kFunctionFailed,
+                                 "cannot run '" + program + "': " + strerror(run.process.error));
     failure.exit_code = kCannotRun;
     return tl::make_unexpected(std::move(failure));
   }
@@ -250,9 +250,8 @@ tl::expected<void, Failure> Command::judge(const Run& run, const siginfo_t& ende
 }  // namespace
 
 void add_command_function(Registry& registry, ProcessScope scope) {
-  registry.add({kCommandFunction, "(...) -> str"}, [scope](const JobSpec& spec) {
-    return std::make_unique<Command>(spec, scope);
-  });
+  registry.add({kCommandFunction, "(...) -> str"},
+               [scope](const JobSpec& spec) { return std::make_unique<Command>(spec, scope); });
 }
 
 }  // namespace fanmill::worker

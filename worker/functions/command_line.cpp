@@ -147,9 +147,9 @@ Result<std::vector<std::string>> CommandLine::arguments(const TupleView& tuple,
       const std::int64_t from_zero =
           position->number > 0 ? std::int64_t{position->number} - 1 : count + position->number;
       if (from_zero < 0 || from_zero >= count) {
-        return fail(ErrorCode::kBadArguments,
-                    "the command uses " + placeholder.text + ", but the tuple has " +
-                        std::to_string(count) + (count == 1 ? " element" : " elements"));
+        return fail(ErrorCode::kBadArguments, "the command uses " + placeholder.text +
+                                                  ", but the tuple has " + std::to_string(count) +
+                                                  (count == 1 ? " element" : " elements"));
       }
       where = static_cast<std::size_t>(from_zero);
     } else {

@@ -1,7 +1,8 @@
 // The argument vector of a command: a template with placeholders, and what a tuple makes of it.
 //
 //   {}  all elements, separated by spaces, as one argument's text     {name}  of that name
-//   {1} {2} …  by position      {-1} …  from the end                  {#}  the task's number, from 1
+//   {1} {2} …  by position      {-1} …  from the end                  {#}  the task's number, from
+//   1
 //   {.}  without extension   {/}  base name   {//}  directory   {/.}  base name without extension
 //   {1.} {1/} {1//} {1/.} {name.} …  the same of one element
 //

@@ -61,8 +61,8 @@ Result<void> cut_tuple(std::string_view bytes, std::size_t& at, TupleView& tuple
     return fail(ErrorCode::kProtocol, "tuple: neither an array nor a map");
   }
   if (tuple.count > limits::kTupleElementsMax) {
-    return fail(ErrorCode::kLimit, "tuple: more than " + std::to_string(limits::kTupleElementsMax) +
-                                       " elements");
+    return fail(ErrorCode::kLimit,
+                "tuple: more than " + std::to_string(limits::kTupleElementsMax) + " elements");
   }
   std::size_t end = at + head_bytes;
   const std::uint64_t parts = std::uint64_t{tuple.count} * (tuple.named ? 2 : 1);

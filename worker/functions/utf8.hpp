@@ -1,8 +1,8 @@
 // Is it UTF-8? (RFC 3629: no overlong forms, no surrogates, nothing past U+10FFFF.)
 #pragma once
 
-#include <cstring>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace fanmill::worker {

@@ -61,6 +61,17 @@ TEST(ProducersOpen, WithoutAnyWorkerIsRefusedAfterFiveSeconds) {
       ElementsAre("now p: refused unknown-function: no worker offers 'f': no worker is connected"));
 }
 
+TEST(ProducersSubmit, IsAnsweredAfterItsCommitAlsoWhenItIsRepeated) {
+  Stage stage;
+  set_up(stage, 1);
+  stage.commits_at_once = false;
+  stage.submit("p", 1, 0, 5);
+  EXPECT_THAT(stage.take({"accepted", "put-chunk"}),
+              ElementsAre("write put-chunk 1 [0,5)", "after p: accepted 1 next=5"));
+  stage.submit("p", 1, 0, 5);
+  EXPECT_THAT(stage.take({"accepted", "put-chunk"}), ElementsAre("after p: accepted 1 next=5"));
+}
+
 TEST(ProducersSubmit, WithSumsThatDifferIsRefused) {
   Stage stage;
   set_up(stage, 1);

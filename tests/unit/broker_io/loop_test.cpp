@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <thread>
-#include <zmq.hpp>
 
 #include "broker/memory_store.hpp"
 #include "proto/clock.hpp"
@@ -47,11 +46,11 @@ class LoopTest : public ::testing::Test {
       if (auto received = peer_->receive()) {
         auto envelope = decode_to_producer(received->header);
         if (!envelope) return std::nullopt;
-        if (T* message = std::get_if<T>(&envelope->message)) return Envelope<T>{envelope->session, *message};
+        if (T* message = std::get_if<T>(&envelope->message))
+          return Envelope<T>{envelope->session, *message};
         continue;
       }
-      zmq::pollitem_t item{peer_->socket(), 0, ZMQ_POLLIN, 0};
-      zmq::poll(&item, 1, std::chrono::milliseconds(100));
+      peer_->wait({}, std::chrono::milliseconds(100));
     }
     return std::nullopt;
   }

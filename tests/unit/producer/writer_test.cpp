@@ -120,7 +120,7 @@ TEST(JsonLinesWriter, HasARowForEveryTask) {
 
 TEST(JsonLinesWriter, NamesParametersWhereTheInputDoes) {
   EXPECT_THAT(written({.format = OutputFormat::kJsonLines, .names = {"a", "b"}},
-                      batch({1}, {}, {Array{1, "x"}}))
+                      batch({1}, {}, {Value(Array{1, "x"})}))
                   .out,
               HasSubstr("\"args\":{\"a\":1,\"b\":\"x\"}"));
 }
@@ -139,13 +139,13 @@ TEST(JsonLinesWriter, TellsHowATaskFailed) {
 TEST(CsvWriter, NamesColumnsByTheHeaderElseByTheFirstRow) {
   const std::string rest =
       ",value,status,error,attempt,worker,start,run_s,exit_code,stdout,stderr\n";
-  EXPECT_THAT(
-      written({.format = OutputFormat::kCsv, .names = {"x", "y"}}, batch({1}, {}, {Array{1, 2}}))
-          .out,
-      ::testing::StartsWith("index,x,y" + rest + "0,1,2,1,ok,,1,w@h,"));
-  EXPECT_THAT(written({.format = OutputFormat::kCsv}, batch({1}, {}, {Array{1, 2}})).out,
+  EXPECT_THAT(written({.format = OutputFormat::kCsv, .names = {"x", "y"}},
+                      batch({1}, {}, {Value(Array{1, 2})}))
+                  .out,
+              ::testing::StartsWith("index,x,y" + rest + "0,1,2,1,ok,,1,w@h,"));
+  EXPECT_THAT(written({.format = OutputFormat::kCsv}, batch({1}, {}, {Value(Array{1, 2})})).out,
               ::testing::StartsWith("index,arg1,arg2" + rest));
-  EXPECT_THAT(written({.format = OutputFormat::kCsv}, batch({1}, {}, {Map{{"k", "v"}}})).out,
+  EXPECT_THAT(written({.format = OutputFormat::kCsv}, batch({1}, {}, {Value(Map{{"k", "v"}})})).out,
               ::testing::StartsWith("index,k" + rest + "0,v,1,ok"));
 }
 
@@ -166,14 +166,14 @@ TEST(CsvWriter, QuotesByRfc4180) {
 }
 
 TEST(CsvWriter, OfCommandsTheValueIsStdoutWithoutOneLineEnd) {
-  EXPECT_THAT(
-      written({.format = OutputFormat::kCsv, .command = true}, batch({"42\n"}, {}, {Array{"f"}}))
-          .out,
-      HasSubstr("\n0,f,42,ok,"));
-  EXPECT_THAT(
-      written({.format = OutputFormat::kCsv, .command = true}, batch({"1\n\n"}, {}, {Array{"f"}}))
-          .out,
-      HasSubstr("\n0,f,\"1\n\",ok,"));
+  EXPECT_THAT(written({.format = OutputFormat::kCsv, .command = true},
+                      batch({"42\n"}, {}, {Value(Array{"f"})}))
+                  .out,
+              HasSubstr("\n0,f,42,ok,"));
+  EXPECT_THAT(written({.format = OutputFormat::kCsv, .command = true},
+                      batch({"1\n\n"}, {}, {Value(Array{"f"})}))
+                  .out,
+              HasSubstr("\n0,f,\"1\n\",ok,"));
 }
 
 TEST(CsvWriter, CountsParametersThatHaveNoColumn) {

@@ -30,8 +30,7 @@ std::optional<Received> next(Channel& channel) {
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   while (std::chrono::steady_clock::now() < deadline) {
     if (auto received = channel.receive()) return received;
-    std::array<zmq::pollitem_t, 1> items{{{channel.socket(), 0, ZMQ_POLLIN, 0}}};
-    zmq::poll(items, 100ms);
+    channel.wait({}, 100ms);
   }
   return std::nullopt;
 }
@@ -45,6 +44,34 @@ std::string pattern(std::size_t size) {
 ChannelContext& context() {
   static ChannelContext instance;  // one per process
   return instance;
+}
+
+TEST(ChannelWait, EndsWhenAnotherDescriptorIsReadyAndNamesIt) {
+  auto server = ServerChannel::bind(context(), "inproc://wait-other");
+  ASSERT_TRUE(server);
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe(ends.data()), 0);
+  std::array<pollfd, 1> others{{{ends[0], POLLIN, 0}}};
+  server->wait(others, 0ms);
+  EXPECT_EQ(others[0].revents, 0);
+  ASSERT_EQ(::write(ends[1], "x", 1), 1);
+  server->wait(others, kPatience);
+  EXPECT_EQ(others[0].revents, POLLIN);
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+TEST(ChannelWait, DoesNotSleepOverAMessageThatCameBefore) {
+  auto server = ServerChannel::bind(context(), "inproc://wait-message");
+  auto peer = PeerChannel::connect(context(), "inproc://wait-message");
+  ASSERT_TRUE(server);
+  ASSERT_TRUE(peer);
+  for (int i = 0; i < 3; ++i) ASSERT_EQ(peer->send("hello", {}), SendStatus::kSent);
+  ASSERT_TRUE(next(*server));  // one read, two at hand
+  const auto start = std::chrono::steady_clock::now();
+  server->wait({}, kPatience);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, kPatience / 2);
+  EXPECT_TRUE(server->receive());
 }
 
 class ChannelOverIpc : public testing::Test {

@@ -1,15 +1,16 @@
 // The whole agent (loop, core, real executors) against a broker played by the test over inproc.
-#include "worker/agent.hpp"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <thread>
 
 #include "proto/channel.hpp"
 #include "proto/codec.hpp"
 #include "tests/unit/worker/pool_harness.hpp"
+#include "worker/agent.hpp"
 #include "worker/cpu_count.hpp"
 
 namespace fanmill::worker {
@@ -25,18 +26,22 @@ ChannelContext& context() {
 
 class BrokerAndAgent {
  public:
-  explicit BrokerAndAgent(AgentOptions options) : endpoint_(next_endpoint()) {
-    channel_.emplace(ServerChannel::bind(context(), endpoint_).value());
+  // The broker alone, for a worker that is a process.
+  explicit BrokerAndAgent(const std::string& endpoint)
+      : endpoint_(endpoint), channel_(ServerChannel::bind(context(), endpoint).value()) {}
+  explicit BrokerAndAgent(AgentOptions options) : BrokerAndAgent(next_endpoint()) {
     options.endpoint = endpoint_;
     options.name = "tester";
     agent.emplace(Agent::make(context(), options).value());
-    thread_ = std::thread([this] { exit_code = agent->run(); ended = true; });
+    thread_ = std::thread([this] {
+      exit_code = agent->run();
+      ended = true;
+    });
   }
   ~BrokerAndAgent() {
-    agent->request_stop();
+    if (agent) agent->request_stop();
     if (thread_.joinable()) thread_.join();
   }
-  void join() { thread_.join(); }
 
   // Answers what comes until the fact is true.
   template <class Fact>
@@ -58,8 +63,8 @@ class BrokerAndAgent {
     lease.spec = {std::move(spec)};
     std::string blob;
     for (const Value& tuple : tuples) append_msgpack(blob, tuple);
-    lease.blocks = {{static_cast<std::uint32_t>(tuples.size()),
-                     static_cast<std::uint32_t>(blob.size())}};
+    lease.blocks = {
+        {static_cast<std::uint32_t>(tuples.size()), static_cast<std::uint32_t>(blob.size())}};
     next_ += tuples.size();
     send(lease, Blob::from(std::move(blob)));
   }
@@ -179,17 +184,46 @@ TEST(AgentLoop, ReportsACrashAtOnceAndGoesOn) {
   EXPECT_EQ(both.reports[1].values.at(0), Value("alive\n"));
 }
 
+// A command that says by a file that it runs, and then takes its time.
+JobSpec marked_command(const std::string& mark) {
+  JobSpec spec = function(kCommandFunction);
+  spec.argv = {"sh", "-c", "touch " + mark + "; sleep {}"};
+  return spec;
+}
+std::string mark_path(const std::string& name) {
+  return "/tmp/fanmill-" + name + "-" + std::to_string(getpid());
+}
+
 TEST(AgentLoop, DrainsWhatRunsAndReturnsTheRest) {
   BrokerAndAgent both(options(1));
   ASSERT_TRUE(both.serve_until([&] { return both.hello.has_value(); }));
-  both.lease(function("sleep"), {Value(Array{0.3}), Value(Array{1000}), Value(Array{1000})});
-  // The first report of a job of unknown pace tells that the first task is done; before, it runs.
-  ASSERT_TRUE(comes_true([&] { return processes_with("fanmill-executor") > 0; }));
-  both.serve_until([&] { return both.succeeded == 1; });
-  both.lease(function("sleep"), {Value(Array{1000})});
-  both.agent->request_stop();
-  ASSERT_TRUE(both.serve_until([&] { return both.ended.load(); }));
+  const std::string mark = mark_path("drain");
+  both.lease(marked_command(mark), {Value(Array{0.2}), Value(Array{1000}), Value(Array{1000})});
+  ASSERT_TRUE(both.serve_until([&] { return std::filesystem::exists(mark); }));
+  both.agent->request_drain();
+  ASSERT_TRUE(both.serve_until([&] { return both.ended.load() && both.goodbye; }));
   EXPECT_EQ(both.exit_code.load(), 0);
+  EXPECT_EQ(both.succeeded, 1U);
+  std::uint64_t given_back = 0;
+  for (const Returned& one : both.returned) {
+    for (const IndexRange& range : one.ranges) given_back += range.count;
+  }
+  EXPECT_EQ(given_back, 2U);
+  std::filesystem::remove(mark);
+}
+
+TEST(AgentLoop, StopsAtOnceAndLeavesNoProcess) {
+  BrokerAndAgent both(options(1));
+  ASSERT_TRUE(both.serve_until([&] { return both.hello.has_value(); }));
+  const std::string mark = mark_path("stop");
+  const std::string seconds = "20" + std::to_string(getpid());
+  both.lease(marked_command(mark), {Value(Array{seconds})});
+  ASSERT_TRUE(both.serve_until([&] { return std::filesystem::exists(mark); }));
+  both.agent->request_stop();
+  ASSERT_TRUE(comes_true([&] { return both.ended.load(); }));
+  EXPECT_EQ(both.exit_code.load(), 0);
+  EXPECT_TRUE(comes_true([&] { return processes_with(seconds) == 0; }, std::chrono::seconds(1)));
+  std::filesystem::remove(mark);
 }
 
 TEST(AgentLoop, LeavesWithAFarewellWhenItHasNothingToDo) {
@@ -198,6 +232,77 @@ TEST(AgentLoop, LeavesWithAFarewellWhenItHasNothingToDo) {
   both.agent->request_drain();
   ASSERT_TRUE(both.serve_until([&] { return both.ended.load() && both.goodbye; }));
   EXPECT_EQ(both.exit_code.load(), 0);
+}
+
+// fanmill-worker itself, as a child over ipc.
+class WorkerProcess {
+ public:
+  explicit WorkerProcess(const std::string& endpoint) {
+    std::string program = executor_path();
+    program.replace(program.rfind('/') + 1, std::string::npos, "fanmill-worker");
+    pid = vfork();
+    if (pid == 0) {
+      execl(program.c_str(), program.c_str(), "--broker", endpoint.c_str(), "--slots", "2",
+            "--name", "tester", "--allow-exec", nullptr);
+      _exit(127);
+    }
+  }
+  ~WorkerProcess() {
+    if (!waited_) {
+      ::kill(pid, SIGKILL);
+      wait();
+    }
+  }
+  int wait() {
+    int status = 0;
+    waitpid(pid, &status, 0);
+    waited_ = true;
+    return status;
+  }
+  pid_t pid = -1;
+
+ private:
+  bool waited_ = false;
+};
+
+std::string ipc_directory() {
+  std::string path = mark_path("ipc");
+  std::filesystem::create_directory(path);
+  std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+  return path;
+}
+
+TEST(WorkerProgram, LeavesNothingWhenItIsKilled) {
+  const std::string directory = ipc_directory();
+  BrokerAndAgent broker("ipc://" + directory + "/killed");
+  WorkerProcess worker("ipc://" + directory + "/killed");
+  ASSERT_TRUE(broker.serve_until([&] { return broker.hello.has_value(); }));
+  const std::string seconds = "30" + std::to_string(getpid());
+  JobSpec spec = function(kCommandFunction);
+  spec.argv = {"sh", "-c", "sleep {} & sleep {}"};
+  broker.lease(spec, {Value(Array{seconds}), Value(Array{seconds})});
+  ASSERT_TRUE(broker.serve_until([&] { return processes_with(seconds) >= 6; }));
+  ::kill(worker.pid, SIGKILL);
+  worker.wait();
+  EXPECT_TRUE(comes_true([&] { return processes_with(seconds) == 0; }, std::chrono::seconds(1)));
+  std::filesystem::remove_all(directory);
+}
+
+TEST(WorkerProgram, DrainsAtTheFirstSignal) {
+  const std::string directory = ipc_directory();
+  BrokerAndAgent broker("ipc://" + directory + "/drained");
+  WorkerProcess worker("ipc://" + directory + "/drained");
+  ASSERT_TRUE(broker.serve_until([&] { return broker.hello.has_value(); }));
+  const std::string mark = mark_path("signal");
+  broker.lease(marked_command(mark), {Value(Array{0.2})});
+  ASSERT_TRUE(broker.serve_until([&] { return std::filesystem::exists(mark); }));
+  ::kill(worker.pid, SIGTERM);
+  ASSERT_TRUE(broker.serve_until([&] { return broker.goodbye; }));
+  EXPECT_EQ(broker.succeeded, 1U);
+  const int status = worker.wait();
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  std::filesystem::remove(mark);
+  std::filesystem::remove_all(directory);
 }
 
 TEST(AgentMake, RefusesAnExecutorThatIsNotThere) {

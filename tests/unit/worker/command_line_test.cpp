@@ -82,8 +82,10 @@ TEST(CommandLine, RefusesZeroBytes) {
 
 TEST(TupleView, RefusesWhatIsNoTuple) {
   for (const std::string& bytes : {std::string(), std::string("\x05"), std::string("\x92\x01"),
-                                  std::string("\xdc\x00"), std::string("\xdd\xff\xff\xff\xff"),
-                                  std::string("\x91\xd9\x05" "ab"), std::string("\x91\xc1")}) {
+                                   std::string("\xdc\x00"), std::string("\xdd\xff\xff\xff\xff"),
+                                   std::string("\x91\xd9\x05"
+                                               "ab"),
+                                   std::string("\x91\xc1")}) {
     std::size_t at = 0;
     TupleView view;
     EXPECT_FALSE(cut_tuple(bytes, at, view)) << ::testing::PrintToString(bytes);
@@ -124,10 +126,9 @@ TEST(HeadTail, SaysHowMuchIsLeftOut) {
     const std::string taken = kept.take();
     EXPECT_TRUE(taken.starts_with(text.substr(0, limits::kCaptureHead)));
     EXPECT_TRUE(taken.ends_with(text.substr(text.size() - limits::kCaptureTail)));
-    EXPECT_THAT(taken,
-                HasSubstr(std::to_string(text.size() - limits::kCaptureHead -
-                                         limits::kCaptureTail) +
-                          " bytes left out"));
+    EXPECT_THAT(
+        taken, HasSubstr(std::to_string(text.size() - limits::kCaptureHead - limits::kCaptureTail) +
+                         " bytes left out"));
   }
 }
 
@@ -135,8 +136,8 @@ TEST(Utf8, KnowsTextFromBytes) {
   EXPECT_TRUE(is_utf8(""));
   EXPECT_TRUE(is_utf8("plain ascii, longer than a word"));
   EXPECT_TRUE(is_utf8("aaaaaaaü€😀aaaaaaaaaaaa"));
-  for (const std::string bytes : {"\xff", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82",
-                                  "abcdefgh\x80", "\xf0\x80\x80\x80"}) {
+  for (const std::string bytes : {"\xff", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+                                  "\xe2\x82", "abcdefgh\x80", "\xf0\x80\x80\x80"}) {
     EXPECT_FALSE(is_utf8(bytes)) << ::testing::PrintToString(bytes);
   }
 }

@@ -105,8 +105,8 @@ TEST(ExecutorBind, FailsEveryTaskOfAnUnknownFunction) {
 TEST(ExecutorSleep, NamesWhatIsWrongWithItsArguments) {
   PoolHarness harness;
   harness.bind(kJob, "sleep");
-  harness.deal(kJob, {Array{}, Array{"x"}, Array{-1}, Array{1, 2}, Map{{"secs", 1}},
-                      Map{{"seconds", 0}}});
+  harness.deal(
+      kJob, {Array{}, Array{"x"}, Array{-1}, Array{1, 2}, Map{{"secs", 1}}, Map{{"seconds", 0}}});
   ASSERT_TRUE(harness.run_until_ended(6));
   for (std::size_t i = 0; i < 5; ++i) {
     EXPECT_EQ(harness.ended[i].failure.code, ErrorCode::kBadArguments) << i;
@@ -174,9 +174,9 @@ TEST(ExecutorSleepPrint, KeepsHeadAndTailOfALongMessage) {
   EXPECT_TRUE(out.starts_with("begin"));
   EXPECT_TRUE(out.ends_with("end\n"));
   EXPECT_LT(out.size(), limits::kCaptureHead + limits::kCaptureTail + 100);
-  EXPECT_THAT(out, HasSubstr(std::to_string(middle + 9 - limits::kCaptureHead -
-                                            limits::kCaptureTail) +
-                             " bytes left out"));
+  EXPECT_THAT(out,
+              HasSubstr(std::to_string(middle + 9 - limits::kCaptureHead - limits::kCaptureTail) +
+                        " bytes left out"));
 }
 
 TEST(ExecutorSleepPrint, TakesColumnsByName) {

@@ -7,4 +7,4 @@ fanmill_test(worker_io_test unit
     executor_cost_test.cpp
     executor_test.cpp
   LIBS fanmill_worker_io)
-add_dependencies(worker_io_test fanmill-executor)
+add_dependencies(worker_io_test fanmill-executor fanmill-worker)

@@ -1,0 +1,188 @@
+// Knows what really happened and what was promised, and throws a Violation where the two differ. It
+// sees every write, message, execution and row, and keeps its own small model of who may hold what.
+//   oracle_store.cpp   writes: one record per task, proven values, nothing forgotten too early
+//   oracle_broker.cpp  the broker's messages: durability, tokens, leases, credit, windows
+//   oracle_worker.cpp  executions, reports, returns
+//   oracle_reader.cpp  what producers submit and take
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/core/core.hpp"
+#include "broker/core/duties.hpp"
+#include "proto/codec.hpp"
+#include "proto/range_set.hpp"
+#include "tests/sim/plan.hpp"
+
+namespace fanmill::sim {
+
+enum class RunState : std::uint8_t {
+  kRunning,
+  kSucceeded,  // at the executor; its report is under way
+  kFailed,
+  kReportedSuccess,  // the agent has it
+  kReportedFailure,
+  kCrashed,   // it killed its executor, or that was killed while it ran
+  kLost,      // with its agent
+};
+
+class Oracle {
+ public:
+  explicit Oracle(const Plan& plan);
+  void time_is(MonoTime now) { now_ = now; }
+
+  // ---- the store ----
+  void on_write(const broker::StoreWrite& write, std::uint64_t number);
+  void on_durable(std::uint64_t number) { durable_ = number; }
+
+  // ---- the broker ----
+  void broker_hears(const broker::Event& event);  // just before the step
+  void broker_stepped();                          // just after it
+  void broker_emits(const broker::Outgoing& out);
+  // It leaves, or could not because the store no longer has its blob.
+  void broker_sends(const broker::Outgoing& out, bool has_blob);
+
+  // ---- workers ----
+  void agent_emits(InstanceId instance, const WorkerPlan& plan, const FromWorker& message,
+                   SessionId session);
+  void agent_deals(InstanceId instance, const JobId& job, AttemptToken token, IndexRange tasks);
+  // Returns the number of the execution.
+  std::uint64_t task_starts(InstanceId instance, std::uint32_t ordinal, std::uint64_t index,
+                            std::uint64_t token);
+  void task_ends(std::uint32_t ordinal, std::uint64_t index, std::uint64_t token, RunState state);
+  void report_reaches_agent(std::uint32_t ordinal, IndexRange tasks, std::uint64_t token);
+  std::uint32_t failed_before(std::uint32_t ordinal, std::uint64_t index) const;
+  std::uint32_t crashed_before(std::uint32_t ordinal, std::uint64_t index) const;
+
+  // ---- producers ----
+  void producer_emits(const FromProducer& message);
+  void producer_hears(const ToProducer& message);
+  void producer_cancels(std::uint32_t ordinal);
+  void producer_accepted(std::uint32_t ordinal, std::uint64_t next_index);
+  void rows_arrive(std::uint32_t ordinal, const Rows& rows, const Blob& blob);
+  void rows_taken(std::uint32_t ordinal, std::uint64_t cursor);
+  void job_ended(std::uint32_t ordinal, const JobCounts& counts);
+
+  bool all_ended() const;
+  bool ended(std::uint32_t ordinal) const { return jobs_[ordinal].ended; }
+  const JobPlan* plan_of(JobId job) const;
+  std::optional<JobId> id_of(std::uint32_t ordinal) const { return jobs_[ordinal].id; }
+  bool known_forgotten(std::uint32_t ordinal) const { return jobs_[ordinal].dropped; }
+  std::string what_is_missing() const;
+
+ private:
+  struct Run {
+    std::uint64_t token{};
+    RunState state{};
+  };
+  struct Task {
+    std::uint64_t record{};  // 0: none
+    std::uint64_t record_write{};
+    std::uint64_t last_token{};
+    std::uint64_t record_token{};
+    Outcome outcome{};
+    bool dead_lettered{};
+    bool arrived{};
+    bool taken{};
+    std::uint16_t charged_crashes{};
+    std::vector<Run> runs;
+  };
+  struct Job {
+    const JobPlan* plan{};
+    std::optional<JobId> id;
+    std::uint64_t put_write{};
+    std::uint64_t close_write{};
+    std::uint64_t written{};                                       // next index, as written
+    std::deque<std::pair<std::uint64_t, std::uint64_t>> commits;  // (write, next index)
+    std::uint64_t durable_next{};
+    std::vector<Task> tasks;
+    std::map<std::uint64_t, std::vector<IndexRange>> records;  // not dropped
+    std::map<std::uint64_t, std::pair<std::uint64_t, std::uint64_t>> chunks;  // first: count, write
+    bool cancelled{};
+    bool dropped{};
+    // ---- reading ----
+    std::uint64_t cursor{};        // of the next rows to arrive
+    std::deque<std::pair<std::uint64_t, IndexRange>> untaken;  // (next, rows) that arrived
+    std::uint64_t acked{};         // the highest cursor that the broker has heard
+    std::uint64_t window{};
+    struct Sent {
+      std::uint64_t next, bytes;
+    };
+    std::deque<Sent> in_flight;
+    JobCounts counts;
+    bool ended{};
+    // ---- submitting ----
+    Credit credit;
+    std::uint64_t accepted_heard{};
+  };
+  struct Token {
+    std::uint32_t ordinal{};
+    IndexRange tasks;
+    RangeSet open;  // neither reported nor returned, as the broker has heard
+    InstanceId instance;
+    SessionId session;
+    std::uint64_t number{};
+    MonoTime sent;
+    bool released{};  // the broker may have given it up
+  };
+  struct Session {  // of a worker
+    InstanceId instance;
+    Credit credit;
+    Credit used;
+    std::uint64_t reports{};
+    std::uint64_t leases_seen{};
+    struct Reported {
+      std::uint64_t report;
+      std::uint32_t ordinal;
+      IndexRange tasks;
+    };
+    std::deque<Reported> unacknowledged;
+  };
+  struct Instance {
+    PeerId peer;
+    std::uint32_t attempt{};
+    MonoTime heard{};
+    std::map<std::uint32_t, Credit> hello_credit;  // by attempt
+    // What the agent itself did in its present session.
+    SessionId own_session;
+    std::uint64_t reports_made{};
+    std::uint64_t settled_tasks{};
+    MonoTime second_began{};
+    std::uint64_t heartbeats_in_second{};
+  };
+
+  Job* job(JobId id);
+  Job& job_of(JobId id, const char* where);
+  std::uint64_t durable_next(Job& job);
+  Token* token(AttemptToken token);
+  void release_all_of(InstanceId instance);
+  InstanceId instance_at(PeerId peer) const;
+  const Run* last_run(const Task& task, std::uint64_t token) const;
+
+  void check_record(Job& job, const broker::PutRecord& put, std::uint64_t number);
+  void check_values(const Job& job, const broker::PutRecord& put);
+  void check_failures(const Job& job, const broker::PutRecord& put);
+  void hears(PeerId peer, SessionId session, const FromWorker& message);
+  void hears(const FromProducer& message);
+  void emits_lease(SessionId session, const Lease& lease, std::uint64_t bytes);
+  void emits_rows(const Rows& rows, std::uint64_t bytes);
+  void check_results(const Results& results, const Job& job);
+  void check_returned(const Returned& returned, const Job& job);
+
+  const Plan& plan_;
+  MonoTime now_{};
+  std::uint64_t durable_ = 0;
+  std::uint64_t executions_ = 0;
+  std::vector<Job> jobs_;
+  std::map<JobId, std::uint32_t> ordinals_;
+  std::vector<Token> tokens_;  // by counter
+  std::map<SessionId, Session> sessions_;
+  std::map<InstanceId, Instance> instances_;
+};
+
+}  // namespace fanmill::sim

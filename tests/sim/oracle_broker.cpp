@@ -1,0 +1,346 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "proto/limits.hpp"
+#include "tests/sim/oracle.hpp"
+
+namespace fanmill::sim {
+namespace {
+constexpr nanoseconds kLease = limits::kLeaseDuration;
+}  // namespace
+
+Oracle::Token* Oracle::token(AttemptToken token) {
+  if (token.epoch != 1 || token.counter == 0 || token.counter >= tokens_.size()) return nullptr;
+  return &tokens_[token.counter];
+}
+
+InstanceId Oracle::instance_at(PeerId peer) const {
+  for (const auto& [id, instance] : instances_)
+    if (instance.peer == peer) return id;
+  return {};
+}
+
+void Oracle::release_all_of(InstanceId instance) {
+  for (Token& token : tokens_)
+    if (token.instance == instance) token.released = true;
+}
+
+// ---- what the broker hears ----
+
+void Oracle::broker_hears(const broker::Event& event) {
+  if (const auto* arrived = std::get_if<broker::MessageArrived>(&event)) {
+    if (const auto* from = std::get_if<FromWorker>(&arrived->envelope.message)) {
+      hears(arrived->peer, arrived->envelope.session, *from);
+    } else {
+      hears(std::get<FromProducer>(arrived->envelope.message));
+    }
+  } else if (const auto* malformed = std::get_if<broker::MalformedArrived>(&event)) {
+    release_all_of(instance_at(malformed->peer));  // the third strike ends the session
+  } else if (const auto* paused = std::get_if<broker::Paused>(&event)) {
+    for (auto& [id, instance] : instances_)
+      instance.heard = std::min(now_, instance.heard + paused->gap);
+    for (Token& token : tokens_) token.sent = std::min(now_, token.sent + paused->gap);
+  }
+}
+
+// Silence may end leases in any step, as the core serves its timers in each.
+void Oracle::broker_stepped() {
+  for (auto& [id, instance] : instances_) {
+    if (instance.attempt == 0 || instance.heard + kLease > now_) continue;
+    release_all_of(id);
+    instance.attempt = 0;
+  }
+}
+
+void Oracle::hears(PeerId peer, SessionId session, const FromWorker& message) {
+  if (const auto* hello = std::get_if<WorkerHello>(&message)) {
+    Instance& instance = instances_[hello->instance];
+    Credit& credit = instance.hello_credit[hello->attempt];
+    credit = {std::max(credit.tasks, hello->credit.tasks),
+              std::max(credit.bytes, hello->credit.bytes)};
+    if (hello->attempt < instance.attempt) return;
+    if (hello->attempt > instance.attempt) {
+      for (std::uint64_t counter = 1; counter < tokens_.size(); ++counter) {
+        Token& token = tokens_[counter];
+        if (token.instance != hello->instance) continue;
+        const bool claimed = std::any_of(
+            hello->claims.begin(), hello->claims.end(),
+            [counter](const Claim& claim) { return claim.token.counter == counter; });
+        if (claimed) {
+          token.number = 0;
+        } else {
+          token.released = true;
+        }
+      }
+    }
+    instance.peer = peer;
+    instance.attempt = hello->attempt;
+    instance.heard = now_;
+    return;
+  }
+  const auto known = sessions_.find(session);
+  if (known == sessions_.end()) return;
+  Session& of = known->second;
+  Instance& instance = instances_[of.instance];
+  if (instance.peer != peer) return;
+  if (instance.attempt != 0) instance.heard = now_;
+  const auto grant = [&](Credit credit) {
+    of.credit = {std::max(of.credit.tasks, credit.tasks), std::max(of.credit.bytes, credit.bytes)};
+  };
+  if (const auto* heartbeat = std::get_if<WorkerHeartbeat>(&message)) {
+    grant(heartbeat->credit);
+    of.leases_seen = std::max(of.leases_seen, heartbeat->leases_seen);
+    if (!heartbeat->list_attached || heartbeat->reports_sent != of.reports) return;
+    for (std::uint64_t counter = 1; counter < tokens_.size(); ++counter) {
+      Token& token = tokens_[counter];
+      if (token.instance != of.instance || token.number > heartbeat->leases_seen) continue;
+      const bool named = std::find(heartbeat->held.begin(), heartbeat->held.end(),
+                                   AttemptToken{1, counter}) != heartbeat->held.end();
+      if (!named) token.released = true;
+    }
+  } else if (std::holds_alternative<Goodbye>(message)) {
+    release_all_of(of.instance);
+  } else if (const auto* results = std::get_if<Results>(&message)) {
+    grant(results->credit);
+    if (results->report != of.reports + 1) return;
+    ++of.reports;
+    const Job* job_told = job(results->job);
+    if (job_told == nullptr) return;
+    const IndexRange tasks{results->first, results->count};
+    of.unacknowledged.push_back({results->report, job_told->plan->ordinal, tasks});
+    if (Token* held = token(results->token)) held->open.remove(tasks);
+  } else if (const auto* returned = std::get_if<Returned>(&message)) {
+    grant(returned->credit);
+    if (returned->report != of.reports + 1) return;
+    ++of.reports;
+    if (Token* held = token(returned->token))
+      for (const IndexRange& range : returned->ranges) held->open.remove(range);
+  }
+}
+
+void Oracle::hears(const FromProducer& message) {
+  JobId id;
+  std::uint64_t cursor = 0;
+  const auto* gather = std::get_if<Gather>(&message);
+  if (gather != nullptr) {
+    id = gather->job;
+    cursor = gather->cursor;
+  } else if (const auto* ack = std::get_if<GatherAck>(&message)) {
+    id = ack->job;
+    cursor = ack->cursor;
+  } else {
+    return;
+  }
+  Job* of = job(id);
+  if (of == nullptr) return;
+  of->acked = std::max(of->acked, cursor);
+  if (gather != nullptr) {
+    of->window = gather->window_bytes;
+    of->in_flight.clear();
+  }
+  while (!of->in_flight.empty() && of->in_flight.front().next <= cursor) of->in_flight.pop_front();
+}
+
+// ---- what the broker says ----
+
+void Oracle::broker_emits(const broker::Outgoing& out) {
+  if (const auto* to_worker = std::get_if<ToWorker>(&out.message)) {
+    if (const auto* welcome = std::get_if<WorkerWelcome>(to_worker)) {
+      const auto [it, made] = sessions_.try_emplace(out.session);
+      if (made) {
+        it->second.instance = welcome->instance;
+        it->second.credit = instances_[welcome->instance].hello_credit[welcome->attempt];
+        for (const AttemptToken kept : welcome->keep)
+          if (Token* held = token(kept)) held->session = out.session;
+      }
+    } else if (const auto* lease = std::get_if<Lease>(to_worker)) {
+      const auto* source = std::get_if<broker::ChunkBytes>(&out.blob);
+      emits_lease(out.session, *lease, source == nullptr ? 0 : source->bytes);
+    }
+    return;
+  }
+  const auto& to_producer = std::get<ToProducer>(out.message);
+  if (const auto* rows = std::get_if<Rows>(&to_producer)) {
+    Job& of = job_of(rows->job, "Rows");
+    const Task& task = of.tasks[rows->first.value];
+    if (task.record == 0)
+      violated("rows are of recorded tasks",
+               fmt::format("{} task {}", of.plan->key, rows->first.value));
+  } else if (const auto* event = std::get_if<JobEvent>(&to_producer)) {
+    Job& of = job_of(event->job, "JobEvent");
+    Task& task = of.tasks[event->index.value];
+    const auto crashes = std::count_if(task.runs.begin(), task.runs.end(), [](const Run& run) {
+      return run.state == RunState::kCrashed;
+    });
+    task.charged_crashes = static_cast<std::uint16_t>(task.charged_crashes + 1);
+    if (task.charged_crashes > crashes || event->attempt > crashes)
+      violated("only real crashes are charged",
+               fmt::format("{} task {}: crash {} told, {} happened", of.plan->key,
+                           event->index.value, event->attempt, crashes));
+  } else if (const auto* over = std::get_if<JobEnded>(&to_producer)) {
+    Job& of = job_of(over->job, "JobEnded");
+    const auto recorded = static_cast<std::uint64_t>(std::count_if(
+        of.tasks.begin(), of.tasks.end(), [](const Task& task) { return task.record != 0; }));
+    const bool all_acknowledged = of.acked >= of.cursor && recorded == of.counts.accepted;
+    if (of.close_write == 0 || recorded != of.written || !all_acknowledged)
+      violated("a job ends when everything is acknowledged",
+               fmt::format("{}: {} of {} recorded, {} arrived, acknowledged up to {} of {}",
+                           of.plan->key, recorded, of.written, of.counts.accepted, of.acked,
+                           of.cursor));
+  }
+  if (const auto* rows = std::get_if<Rows>(&to_producer)) {
+    const auto* record = std::get_if<broker::RecordBytes>(&out.blob);
+    (void)record;
+    emits_rows(*rows, rows->values_bytes + rows->tuples_bytes);
+  }
+}
+
+void Oracle::emits_rows(const Rows& rows, std::uint64_t bytes) {
+  Job& of = job_of(rows.job, "Rows");
+  std::uint64_t in_flight = bytes;
+  for (const Job::Sent& sent : of.in_flight) in_flight += sent.bytes;
+  // Only the values and tuples of a blob are counted here: what they say is a lower bound.
+  if (in_flight > of.window && !of.in_flight.empty())
+    violated("rows stay within the reader's window",
+             fmt::format("{}: {} bytes of at most {} in {} messages", of.plan->key, in_flight,
+                         of.window, of.in_flight.size() + 1));
+  of.in_flight.push_back({rows.next, bytes});
+}
+
+void Oracle::emits_lease(SessionId session, const Lease& lease, std::uint64_t bytes) {
+  Job& of = job_of(lease.job, "Lease");
+  const std::uint64_t counter = lease.token.counter;
+  const auto name = [&] {
+    return fmt::format("{} [{},{}) t{}", of.plan->key, lease.first.value,
+                       lease.first.value + lease.count, counter);
+  };
+  if (lease.token.epoch != 1 || counter < tokens_.size())
+    if (lease.token.epoch != 1 || tokens_[counter].number != 0 || tokens_[counter].released ||
+        tokens_[counter].tasks.count != 0)
+      violated("tokens are used once", name());
+  if (counter >= tokens_.size() + 1'000'000) violated("tokens rise by one", name());
+  const auto known = sessions_.find(session);
+  if (known == sessions_.end()) violated("leases go to known sessions", name());
+  if (lease.count == 0 || lease.first.value + lease.count > of.written)
+    violated("leases are of accepted tasks", name());
+  Session& to = known->second;
+
+  to.used.tasks += lease.count;
+  to.used.bytes += bytes;
+  if (to.used.tasks > to.credit.tasks)
+    violated("the worker's credit is never exceeded",
+             fmt::format("{}: {} tasks, credit {}", name(), to.used.tasks, to.credit.tasks));
+  if (to.used.bytes > to.credit.bytes) {
+    const bool alone = std::none_of(tokens_.begin(), tokens_.end(), [&](const Token& token) {
+      return token.session == session && !token.released && !token.open.empty();
+    });
+    if (!alone)
+      violated("the worker's credit is never exceeded",
+               fmt::format("{}: {} bytes, credit {}", name(), to.used.bytes, to.credit.bytes));
+  }
+
+  for (TaskIndex at = lease.first; at < lease.first + lease.count; at = at + 1) {
+    Task& task = of.tasks[at.value];
+    if (task.record != 0)
+      violated("recorded tasks are not leased", fmt::format("{}: task {}", name(), at.value));
+    if (lease.attempt == 0 || lease.attempt - 1U > task.runs.size())
+      violated("unstarted tasks are never charged",
+               fmt::format("{}: task {} is said to be attempt {} after {} runs", name(), at.value,
+                           lease.attempt, task.runs.size()));
+    if (task.last_token != 0) {
+      const Token& before = tokens_[task.last_token];
+      const bool silent = before.number > sessions_[before.session].leases_seen &&
+                          before.sent + kLease <= now_;
+      if (!before.released && before.open.contains(at) && !silent)
+        violated("one live lease per task",
+                 fmt::format("{}: task {} is still leased as t{}", name(), at.value,
+                             task.last_token));
+    }
+    task.last_token = counter;
+  }
+  if (counter >= tokens_.size()) tokens_.resize(counter + 1);
+  Token& made = tokens_[counter];
+  made.ordinal = of.plan->ordinal;
+  made.tasks = {lease.first, lease.count};
+  made.open = RangeSet(made.tasks);
+  made.instance = to.instance;
+  made.session = session;
+  made.number = lease.lease;
+  made.sent = now_;
+}
+
+// ---- what leaves the broker ----
+
+void Oracle::broker_sends(const broker::Outgoing& out, bool has_blob) {
+  const auto covered = [this](std::uint64_t write) { return write != 0 && write <= durable_; };
+  if (const auto* to_worker = std::get_if<ToWorker>(&out.message)) {
+    if (const auto* lease = std::get_if<Lease>(to_worker)) {
+      Job* of = job(lease->job);
+      if (of == nullptr) return;
+      if (lease->first.value + lease->count > durable_next(*of))
+        violated("leased tuples are durable",
+                 fmt::format("{} [{},{}), durable {}", of->plan->key, lease->first.value,
+                             lease->first.value + lease->count, durable_next(*of)));
+      if (has_blob) return;
+      for (TaskIndex at = lease->first; at < lease->first + lease->count; at = at + 1)
+        if (of->tasks[at.value].record == 0)
+          violated("tuples are kept while they are needed",
+                   fmt::format("{} task {} leased without its tuple", of->plan->key, at.value));
+    } else if (const auto* taken = std::get_if<ReportsTaken>(to_worker)) {
+      const auto known = sessions_.find(out.session);
+      if (known == sessions_.end()) return;
+      Session& of = known->second;
+      if (taken->report > of.reports)
+        violated("only what came is acknowledged",
+                 fmt::format("report {} of {}", taken->report, of.reports));
+      while (!of.unacknowledged.empty() && of.unacknowledged.front().report <= taken->report) {
+        const Session::Reported reported = of.unacknowledged.front();
+        of.unacknowledged.pop_front();
+        const Job& about = jobs_[reported.ordinal];
+        for (TaskIndex at = reported.tasks.first; at < reported.tasks.end(); at = at + 1) {
+          const Task& task = about.tasks[at.value];
+          if (task.record != 0 && !covered(task.record_write))
+            violated("acknowledged results are durable",
+                     fmt::format("{} task {} is recorded by write {}, durable are {}",
+                                 about.plan->key, at.value, task.record_write, durable_));
+        }
+      }
+    }
+    return;
+  }
+  const auto& to_producer = std::get<ToProducer>(out.message);
+  if (const auto* accepted = std::get_if<Accepted>(&to_producer)) {
+    Job* of = job(accepted->job);
+    if (of == nullptr) return;
+    if (accepted->next_index > durable_next(*of) || (accepted->closed && !covered(of->close_write)))
+      violated("accepted tuples are durable",
+               fmt::format("{}: accepted {}{}, durable {}", of->plan->key, accepted->next_index,
+                           accepted->closed ? " and closed" : "", durable_next(*of)));
+  } else if (const auto* opened = std::get_if<JobOpened>(&to_producer)) {
+    Job* of = job(opened->job);
+    if (of == nullptr) return;
+    if (opened->key != of->plan->key) violated("the same key is the same job", opened->key);
+    if (!covered(of->put_write) || opened->next_index > durable_next(*of) ||
+        (opened->closed && !covered(of->close_write)))
+      violated("accepted tuples are durable",
+               fmt::format("{}: opened at {}, durable {}", of->plan->key, opened->next_index,
+                           durable_next(*of)));
+  } else if (const auto* rows = std::get_if<Rows>(&to_producer)) {
+    Job* of = job(rows->job);
+    if (of == nullptr) return;
+    if (!has_blob) {
+      if (rows->next > of->acked)
+        violated("rows are kept until acknowledged",
+                 fmt::format("{} rows {} to {} are gone, acknowledged up to {}", of->plan->key,
+                             rows->position, rows->next, of->acked));
+      return;
+    }
+    for (TaskIndex at = rows->first; at < rows->first + rows->count; at = at + 1)
+      if (!covered(of->tasks[at.value].record_write))
+        violated("rows are durable before they leave",
+                 fmt::format("{} task {}", of->plan->key, at.value));
+  }
+}
+
+}  // namespace fanmill::sim

@@ -1,0 +1,244 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "proto/limits.hpp"
+#include "proto/result_batch.hpp"
+#include "tests/sim/oracle.hpp"
+#include "tests/sim/payload.hpp"
+
+namespace fanmill::sim {
+
+Oracle::Oracle(const Plan& plan) : plan_(plan), tokens_(1) {
+  jobs_.resize(plan.jobs.size());
+  for (std::size_t i = 0; i < jobs_.size(); ++i) {
+    jobs_[i].plan = &plan.jobs[i];
+    jobs_[i].tasks.resize(plan.jobs[i].tuples);
+  }
+}
+
+Oracle::Job* Oracle::job(JobId id) {
+  const auto it = ordinals_.find(id);
+  return it == ordinals_.end() ? nullptr : &jobs_[it->second];
+}
+
+Oracle::Job& Oracle::job_of(JobId id, const char* where) {
+  Job* found = job(id);
+  if (found == nullptr)
+    violated("messages name known jobs", fmt::format("{} of job {:x}", where, id.value));
+  return *found;
+}
+
+const JobPlan* Oracle::plan_of(JobId id) const {
+  const auto it = ordinals_.find(id);
+  return it == ordinals_.end() ? nullptr : jobs_[it->second].plan;
+}
+
+std::uint64_t Oracle::durable_next(Job& job) {
+  while (!job.commits.empty() && job.commits.front().first <= durable_) {
+    job.durable_next = job.commits.front().second;
+    job.commits.pop_front();
+  }
+  return job.durable_next;
+}
+
+void Oracle::on_write(const broker::StoreWrite& write, std::uint64_t number) {
+  if (const auto* put = std::get_if<broker::PutJob>(&write)) {
+    for (std::uint32_t i = 0; i < jobs_.size(); ++i) {
+      Job& job = jobs_[i];
+      if (job.plan->key != put->key) continue;
+      if (job.id)
+        violated("the same key is the same job", fmt::format("{} was made twice", put->key));
+      if (put->options != job.plan->options)
+        violated("options arrive as given", put->key);
+      job.id = put->job;
+      job.put_write = number;
+      ordinals_[put->job] = i;
+    }
+    return;
+  }
+  if (const auto* put = std::get_if<broker::PutChunk>(&write)) {
+    Job& job = job_of(put->job, "PutChunk");
+    if (put->first.value != job.written)
+      violated("chunks follow one another",
+               fmt::format("{} chunk at {} instead of {}", job.plan->key, put->first.value,
+                           job.written));
+    std::size_t at = 0;
+    for (std::uint64_t i = 0; i < put->count; ++i)
+      if (!take_tuple(put->bytes.view(), at, *job.plan, put->first.value + i))
+        violated("tuples are stored as submitted",
+                 fmt::format("{} tuple {}", job.plan->key, put->first.value + i));
+    if (at != put->bytes.size())
+      violated("tuples are stored as submitted", "bytes behind the last tuple");
+    job.written += put->count;
+    job.commits.emplace_back(number, job.written);
+    job.chunks[put->first.value] = {put->count, number};
+    return;
+  }
+  if (const auto* put = std::get_if<broker::PutClose>(&write)) {
+    Job& job = job_of(put->job, "PutClose");
+    if (job.close_write != 0 || put->total != job.written)
+      violated("a job is closed once, with all its tuples", job.plan->key);
+    job.close_write = number;
+    return;
+  }
+  if (const auto* put = std::get_if<broker::PutRecord>(&write)) {
+    check_record(job_of(put->job, "PutRecord"), *put, number);
+    return;
+  }
+  if (const auto* drop = std::get_if<broker::DropChunk>(&write)) {
+    Job& job = job_of(drop->job, "DropChunk");
+    const auto chunk = job.chunks.find(drop->first.value);
+    if (chunk == job.chunks.end())
+      violated("chunks are dropped once", fmt::format("{} {}", job.plan->key, drop->first.value));
+    for (std::uint64_t i = 0; i < chunk->second.first; ++i) {
+      const Task& task = job.tasks[drop->first.value + i];
+      if (task.record == 0 || (job.plan->options.rows_with_tuples && !task.taken))
+        violated("tuples are kept while they are needed",
+                 fmt::format("{} chunk {} dropped, task {} {}", job.plan->key, drop->first.value,
+                             drop->first.value + i,
+                             task.record == 0 ? "has no record" : "was not delivered"));
+    }
+    job.chunks.erase(chunk);
+    return;
+  }
+  if (const auto* drop = std::get_if<broker::DropRecord>(&write)) {
+    Job& job = job_of(drop->job, "DropRecord");
+    const auto record = job.records.find(drop->record.value);
+    if (record == job.records.end())
+      violated("records are dropped once",
+               fmt::format("{} record {}", job.plan->key, drop->record.value));
+    for (const IndexRange& range : record->second)
+      for (TaskIndex at = range.first; at < range.end(); at = at + 1)
+        if (!job.tasks[at.value].taken)
+          violated("rows are kept until acknowledged",
+                   fmt::format("{} record {} dropped, task {} was not taken", job.plan->key,
+                               drop->record.value, at.value));
+    job.records.erase(record);
+    return;
+  }
+  const auto& drop = std::get<broker::DropJob>(write);
+  Job& job = job_of(drop.job, "DropJob");
+  if (job.close_write == 0 ||
+      std::any_of(job.tasks.begin(),
+                  job.tasks.begin() + static_cast<std::ptrdiff_t>(job.written),
+                  [](const Task& task) { return !task.taken; }))
+    violated("a job is forgotten only when delivered", job.plan->key);
+  job.dropped = true;
+  ordinals_.erase(drop.job);
+}
+
+void Oracle::check_record(Job& job, const broker::PutRecord& put, std::uint64_t number) {
+  const auto name = [&](TaskIndex at) {
+    return fmt::format("{} task {} in record {}", job.plan->key, at.value, put.record.value);
+  };
+  if (put.valid.empty()) violated("records are of tasks", job.plan->key);
+  for (const IndexRange& range : put.valid) {
+    const bool inside = put.outcome == Outcome::kCancelled ||
+                        (range.first >= put.batch_first &&
+                         range.end() <= put.batch_first + put.batch_count);
+    if (range.empty() || range.end().value > job.written || !inside)
+      violated("records are of accepted tasks", name(range.first));
+    for (TaskIndex at = range.first; at < range.end(); at = at + 1) {
+      Task& task = job.tasks[at.value];
+      if (task.record != 0) violated("one terminal record per task", name(at));
+      task.record = put.record.value;
+      task.record_write = number;
+      task.record_token = put.token.counter;
+      task.outcome = put.outcome;
+      task.dead_lettered = put.dead_lettered;
+    }
+  }
+  if (put.outcome == Outcome::kSucceeded) {
+    check_values(job, put);
+  } else {
+    check_failures(job, put);
+  }
+  job.records[put.record.value] = put.valid;
+}
+
+void Oracle::check_values(const Job& job, const broker::PutRecord& put) {
+  std::size_t at = 0;
+  const std::string_view values = put.bytes.view().substr(0, put.values_bytes);
+  auto valid = put.valid.begin();
+  for (std::uint64_t i = 0; i < put.batch_count; ++i) {
+    const TaskIndex index = put.batch_first + i;
+    const auto facts = take_value(values, at, *job.plan, index.value);
+    if (!facts)
+      violated("values belong to their tasks",
+               fmt::format("{} task {}: no such value", job.plan->key, index.value));
+    if (valid != put.valid.end() && index >= valid->end()) ++valid;
+    if (valid == put.valid.end() || !valid->contains(index)) continue;
+    const Run* run = last_run(job.tasks[index.value], put.token.counter);
+    if (facts->token != put.token.counter || run == nullptr ||
+        run->state != RunState::kReportedSuccess)
+      violated("recorded values come from an execution under that token",
+               fmt::format("{} task {}: value of t{}, record of t{}", job.plan->key, index.value,
+                           facts->token, put.token.counter));
+  }
+  if (at != values.size()) violated("values belong to their tasks", "more values than tasks");
+}
+
+void Oracle::check_failures(const Job& job, const broker::PutRecord& put) {
+  const std::uint64_t token = put.token.counter;
+  const auto fail = [&](const char* invariant, TaskIndex at) {
+    const Task& task = job.tasks[at.value];
+    violated(invariant, fmt::format("{} task {} under t{}, last leased as t{}, {} runs",
+                                    job.plan->key, at.value, token, task.last_token,
+                                    task.runs.size()));
+  };
+  std::vector<Failure> failures;
+  if (put.outcome != Outcome::kCancelled) {
+    const auto columns = decode_columns(put.bytes.view().substr(put.values_bytes));
+    if (!columns || columns->failures.size() != put.batch_count)
+      violated("failures name themselves", job.plan->key);
+    failures = columns->failures;
+  }
+  for (const IndexRange& range : put.valid) {
+    for (TaskIndex at = range.first; at < range.end(); at = at + 1) {
+      const Task& task = job.tasks[at.value];
+      const auto ended_so = [&](RunState state) {
+        return static_cast<std::uint32_t>(
+            std::count_if(task.runs.begin(), task.runs.end(),
+                          [state](const Run& run) { return run.state == state; }));
+      };
+      if (put.outcome == Outcome::kCancelled) {
+        if (!job.cancelled) fail("only cancelled jobs end cancelled", at);
+        continue;
+      }
+      const Failure& failure = failures[at - put.batch_first];
+      const Run* run = last_run(task, token);
+      if (token != task.last_token || run == nullptr)
+        fail("failures count from the current token alone", at);
+      const std::uint32_t tries = job.cancelled ? 1 : job.plan->options.retries + 1;
+      switch (put.outcome) {
+        case Outcome::kFailed:
+          if (failure.message != failure_text(*job.plan, at.value, token) ||
+              run->state != RunState::kReportedFailure)
+            fail("failures belong to their tasks", at);
+          if (ended_so(RunState::kReportedFailure) + ended_so(RunState::kCrashed) < tries)
+            fail("attempts reach their limit before the end", at);
+          break;
+        case Outcome::kTimeLimit:
+          if (ended_so(RunState::kReportedFailure) + ended_so(RunState::kCrashed) < tries)
+            fail("attempts reach their limit before the end", at);
+          break;
+        case Outcome::kCrashed:
+          if (!put.dead_lettered || ended_so(RunState::kCrashed) < job.plan->crash_limit())
+            fail("only real crashes are charged", at);
+          if (task.charged_crashes + 1U > job.plan->crash_limit())
+            fail("crashes within their limit", at);
+          break;
+        case Outcome::kWorkerLost:
+          if (!put.dead_lettered || task.runs.size() < limits::kLossLimit)
+            fail("unstarted tasks are never charged with a loss", at);
+          break;
+        case Outcome::kSucceeded:
+        case Outcome::kCancelled:
+          break;
+      }
+    }
+  }
+}
+
+}  // namespace fanmill::sim

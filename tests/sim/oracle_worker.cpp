@@ -1,0 +1,186 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "proto/limits.hpp"
+#include "tests/sim/oracle.hpp"
+
+namespace fanmill::sim {
+namespace {
+constexpr std::uint64_t kHeartbeatsPerSecondMax = 400;
+}  // namespace
+
+const Oracle::Run* Oracle::last_run(const Task& task, std::uint64_t token) const {
+  const auto it = std::find_if(task.runs.rbegin(), task.runs.rend(),
+                               [token](const Run& run) { return run.token == token; });
+  return it == task.runs.rend() ? nullptr : &*it;
+}
+
+std::uint64_t Oracle::task_starts(InstanceId instance, std::uint32_t ordinal, std::uint64_t index,
+                                  std::uint64_t token) {
+  Job& job = jobs_[ordinal];
+  const auto name = [&] { return fmt::format("{} task {} t{}", job.plan->key, index, token); };
+  if (token == 0 || token >= tokens_.size() || tokens_[token].ordinal != ordinal ||
+      !tokens_[token].tasks.contains(TaskIndex{index}) || tokens_[token].instance != instance)
+    violated("only leased tasks run", name());
+  Task& task = job.tasks[index];
+  if (const Run* before = last_run(task, token)) {
+    if (before->state == RunState::kRunning)
+      violated("a task runs once at a time under one token", name());
+    if (before->state == RunState::kReportedSuccess || before->state == RunState::kReportedFailure)
+      violated("a reported task does not run again under its token", name());
+  }
+  task.runs.push_back({token, RunState::kRunning});
+  return ++executions_;
+}
+
+void Oracle::task_ends(std::uint32_t ordinal, std::uint64_t index, std::uint64_t token,
+                       RunState state) {
+  for (auto run = jobs_[ordinal].tasks[index].runs.rbegin();
+       run != jobs_[ordinal].tasks[index].runs.rend(); ++run) {
+    if (run->token != token) continue;
+    run->state = state;
+    return;
+  }
+}
+
+void Oracle::report_reaches_agent(std::uint32_t ordinal, IndexRange tasks, std::uint64_t token) {
+  Job& job = jobs_[ordinal];
+  for (TaskIndex at = tasks.first; at < tasks.end(); at = at + 1) {
+    for (auto run = job.tasks[at.value].runs.rbegin(); run != job.tasks[at.value].runs.rend();
+         ++run) {
+      if (run->token != token) continue;
+      if (run->state == RunState::kSucceeded) run->state = RunState::kReportedSuccess;
+      if (run->state == RunState::kFailed) run->state = RunState::kReportedFailure;
+      break;
+    }
+  }
+}
+
+std::uint32_t Oracle::failed_before(std::uint32_t ordinal, std::uint64_t index) const {
+  const Task& task = jobs_[ordinal].tasks[index];
+  return static_cast<std::uint32_t>(
+      std::count_if(task.runs.begin(), task.runs.end(), [](const Run& run) {
+        return run.state == RunState::kReportedFailure || run.state == RunState::kFailed;
+      }));
+}
+
+std::uint32_t Oracle::crashed_before(std::uint32_t ordinal, std::uint64_t index) const {
+  const Task& task = jobs_[ordinal].tasks[index];
+  return static_cast<std::uint32_t>(
+      std::count_if(task.runs.begin(), task.runs.end(),
+                    [](const Run& run) { return run.state == RunState::kCrashed; }));
+}
+
+void Oracle::agent_deals(InstanceId instance, const JobId& id, AttemptToken given,
+                         IndexRange tasks) {
+  const Instance& of = instances_[instance];
+  if (of.heard + limits::kLeaseDuration <= now_) {
+    violated("nothing starts after the lease",
+             fmt::format("job {:x} [{},{}) t{} dealt {} ms after the broker heard of the worker",
+                         id.value, tasks.first.value, tasks.end().value, given.counter,
+                         (now_ - of.heard).count() / 1'000'000));
+  }
+}
+
+void Oracle::agent_emits(InstanceId id, const WorkerPlan& plan, const FromWorker& message,
+                         SessionId session) {
+  Instance& instance = instances_[id];
+  if (session != instance.own_session && session != SessionId{}) {
+    instance.own_session = session;
+    instance.reports_made = 0;
+    instance.settled_tasks = 0;
+  }
+  const auto check_credit = [&](Credit credit) {
+    if (credit.tasks > plan.window.tasks + instance.settled_tasks)
+      violated("a worker announces no more than its window",
+               fmt::format("credit {} after {} settled, window {}", credit.tasks,
+                           instance.settled_tasks, plan.window.tasks));
+  };
+  if (const auto* hello = std::get_if<WorkerHello>(&message)) {
+    if (hello->credit.tasks > plan.window.tasks)
+      violated("a worker announces no more than its window", "in a hello");
+    return;
+  }
+  if (const auto* heartbeat = std::get_if<WorkerHeartbeat>(&message)) {
+    check_credit(heartbeat->credit);
+    if (now_ - instance.second_began >= 1s) {
+      instance.second_began = now_;
+      instance.heartbeats_in_second = 0;
+    }
+    if (++instance.heartbeats_in_second > kHeartbeatsPerSecondMax)
+      violated("nobody floods", "heartbeats of one worker");
+    for (const RunningTask& running : heartbeat->running) {
+      const Job* of = job(running.job);
+      if (of == nullptr) continue;
+      if (last_run(of->tasks[running.index.value], running.token.counter) == nullptr)
+        violated("heartbeats name as running only what was started",
+                 fmt::format("{} task {} t{}", of->plan->key, running.index.value,
+                             running.token.counter));
+    }
+    return;
+  }
+  if (const auto* results = std::get_if<Results>(&message)) {
+    const Job* of = job(results->job);
+    if (results->report > instance.reports_made) {
+      instance.reports_made = results->report;
+      instance.settled_tasks += results->count;
+      if (of != nullptr) check_results(*results, *of);
+    }
+    check_credit(results->credit);
+  } else if (const auto* returned = std::get_if<Returned>(&message)) {
+    const Job* of = job(returned->job);
+    if (returned->report > instance.reports_made) {
+      instance.reports_made = returned->report;
+      for (const IndexRange& range : returned->ranges) instance.settled_tasks += range.count;
+      if (of != nullptr) check_returned(*returned, *of);
+    }
+    check_credit(returned->credit);
+  }
+}
+
+void Oracle::check_results(const Results& results, const Job& job) {
+  for (TaskIndex at = results.first; at < results.first + results.count; at = at + 1) {
+    const Run* run = last_run(job.tasks[at.value], results.token.counter);
+    bool right = run != nullptr;
+    switch (results.outcome) {
+      case Outcome::kSucceeded:
+        right = right && run->state == RunState::kReportedSuccess;
+        break;
+      case Outcome::kFailed:
+        right = right && run->state == RunState::kReportedFailure;
+        break;
+      case Outcome::kCrashed:
+      case Outcome::kTimeLimit:
+        right = right && run->state == RunState::kCrashed;
+        break;
+      case Outcome::kWorkerLost:
+      case Outcome::kCancelled:
+        right = false;
+        break;
+    }
+    if (!right)
+      violated("reports say what happened",
+               fmt::format("{} task {} t{}: outcome {} reported, {}", job.plan->key, at.value,
+                           results.token.counter, static_cast<int>(results.outcome),
+                           run == nullptr ? "it never ran"
+                                          : fmt::format("state {}", static_cast<int>(run->state))));
+  }
+}
+
+void Oracle::check_returned(const Returned& returned, const Job& job) {
+  for (const IndexRange& range : returned.ranges) {
+    for (TaskIndex at = range.first; at < range.end(); at = at + 1) {
+      const Run* run = last_run(job.tasks[at.value], returned.token.counter);
+      if (run == nullptr) continue;
+      // What died with its executor before it was reported has to run again, here or elsewhere.
+      if (run->state == RunState::kRunning || run->state == RunState::kReportedSuccess ||
+          run->state == RunState::kReportedFailure)
+        violated("only unstarted tasks are returned",
+                 fmt::format("{} task {} t{} in state {}", job.plan->key, at.value,
+                             returned.token.counter, static_cast<int>(run->state)));
+    }
+  }
+}
+
+}  // namespace fanmill::sim

@@ -1,0 +1,148 @@
+#include "tests/sim/sim_broker.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "tests/sim/network.hpp"
+
+namespace fanmill::sim {
+namespace {
+
+// The loop takes a longer standstill for a pause of the whole process (broker/loop.cpp).
+constexpr nanoseconds kPauseNoticed = 2s;
+
+broker::CoreConfig config_of(const Plan& plan) {
+  broker::CoreConfig config;
+  config.epoch = 1;
+  config.seed = plan.seed;
+  config.results_cap = plan.results_cap;
+  config.producer_window_tasks = plan.producer_window_tasks;
+  config.producer_window_bytes = plan.producer_window_bytes;
+  return config;
+}
+
+}  // namespace
+
+SimBroker::SimBroker(World& world)
+    : world_(world), store_(world.oracle), core_(config_of(world.plan)) {
+  turn_at(world_.now());
+}
+
+void SimBroker::deliver(broker::Event event) {
+  inbox_.push_back(std::move(event));
+  turn_at(world_.now() + (world_.plan.turn_delay > nanoseconds(0)
+                              ? world_.random.exponential(world_.plan.turn_delay)
+                              : nanoseconds(0)));
+}
+
+void SimBroker::pause(nanoseconds gap) {
+  world_.tell([&] { return fmt::format("broker pauses for {} ms", gap.count() / 1'000'000); });
+  paused_until_ = std::max(paused_until_, world_.now() + gap);
+  // The loop may have been waiting already when it was stopped.
+  gap_ = paused_until_ - world_.now() + world_.random.between(nanoseconds(0), nanoseconds(1s));
+  turn_at(paused_until_);
+}
+
+void SimBroker::turn_at(MonoTime time) {
+  time = std::max(time, paused_until_);
+  if (turn_at_ && *turn_at_ <= time && *turn_at_ >= paused_until_) return;
+  turn_at_ = time;
+  world_.events.at(time, [this, number = ++turn_number_] {
+    if (number != turn_number_) return;
+    turn_at_.reset();
+    turn();
+  });
+}
+
+void SimBroker::step(const broker::Event& event) {
+  world_.oracle.broker_hears(event);
+  core_.step(event, world_.now());
+  world_.oracle.broker_stepped();
+}
+
+void SimBroker::turn() {
+  if (const nanoseconds gap = std::exchange(gap_, nanoseconds(0)); gap > kPauseNoticed)
+    step(broker::Paused{gap});
+  const std::vector<broker::Event> events = std::exchange(inbox_, {});
+  for (const broker::Event& event : events) step(event);
+  if (events.empty()) step(broker::Tick{});
+  carry_out();
+  if (++turns_ % 16 == 0) core_.check_invariants();
+}
+
+void SimBroker::carry_out() {
+  for (;;) {
+    broker::Duties duties = core_.take_duties(world_.now());
+    world_.oracle.broker_stepped();
+    const bool wrote = !duties.writes.empty();
+    store_.write(std::move(duties.writes));
+    if (wrote) commit_later();
+    for (const broker::Outgoing& message : duties.send_now) world_.oracle.broker_emits(message);
+    for (const broker::Outgoing& message : duties.send_after) world_.oracle.broker_emits(message);
+    for (const broker::Outgoing& message : duties.send_now) send(message);
+    for (broker::Outgoing& message : duties.send_after)
+      held_.push_back({store_.written(), std::move(message)});
+    while (!held_.empty() && held_.front().write <= store_.durable()) {
+      send(held_.front().message);
+      held_.pop_front();
+    }
+    if (duties.wake_at) turn_at(*duties.wake_at);
+    if (store_.durable() <= durable_told_) return;
+    durable_told_ = store_.durable();
+    step(broker::Durable{durable_told_});
+  }
+}
+
+// One commit at a time; whatever is written while it runs goes into the next one.
+void SimBroker::commit_later() {
+  if (committing_) return;
+  const Plan& plan = world_.plan;
+  if (plan.commit_max == nanoseconds(0)) {
+    store_.commit(store_.written());
+    return;
+  }
+  committing_ = true;
+  world_.events.after(
+      world_.random.between(plan.commit_min, plan.commit_max), [this, number = store_.written()] {
+        committing_ = false;
+        store_.commit(number);
+        turn_at(world_.now());
+        if (store_.written() > store_.durable()) commit_later();
+      });
+}
+
+void SimBroker::send(const broker::Outgoing& message) {
+  std::optional<Blob> blob = std::visit(
+      [this](const auto& source) -> std::optional<Blob> {
+        using Source = std::decay_t<decltype(source)>;
+        if constexpr (std::is_same_v<Source, std::monostate>) {
+          return Blob{};
+        } else if constexpr (std::is_same_v<Source, Blob>) {
+          return source;
+        } else {
+          return store_.read(source);
+        }
+      },
+      message.blob);
+  if (blob && message.tuples) {
+    const std::optional<Blob> tuples = store_.read(*message.tuples);
+    if (tuples) {
+      std::string both(blob->view());
+      both += tuples->view();
+      blob = Blob::from(std::move(both));
+    } else {
+      blob.reset();
+    }
+  }
+  world_.oracle.broker_sends(message, blob.has_value());
+  if (!blob) return;
+  std::visit(
+      [&](const auto& direction) {
+        world_.network->from_broker(message.peer, message.session, direction, *blob);
+      },
+      message.message);
+}
+
+}  // namespace fanmill::sim
