@@ -40,11 +40,10 @@ std::string_view verb_of(Outcome outcome) {
     case Outcome::kSucceeded:
       return "succeeded";
     case Outcome::kFailed:
+    case Outcome::kTimeLimit:
       return "failed";
     case Outcome::kCrashed:
       return "crashed";
-    case Outcome::kTimeLimit:
-      return "ran into its time limit";
     case Outcome::kWorkerLost:
       return "was lost with its worker";
     case Outcome::kCancelled:

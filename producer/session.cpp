@@ -273,7 +273,7 @@ void Session::tick(MonoTime now) { state_->serve_timers(now); }
 JobHandle Session::open(std::string key, JobOptions options, RowOrder order, MonoTime now) {
   const JobHandle handle{static_cast<std::uint32_t>(state_->jobs.size())};
   state_->jobs.emplace_back(handle, std::move(key), std::move(options), order,
-                            state_->config.window_bytes);
+                            state_->config.window_bytes, state_->config.ack_delay);
   state_->jobs.back().session_began(now);
   return handle;
 }
@@ -290,8 +290,8 @@ void Session::cancel(JobHandle job, std::uint64_t grace_ms, MonoTime /*now*/) {
   state_->job(job).cancel(grace_ms);
 }
 
-void Session::rows_done(JobHandle job, std::uint64_t cursor, MonoTime /*now*/) {
-  state_->job(job).rows_done(cursor);
+void Session::rows_done(JobHandle job, std::uint64_t cursor, MonoTime now) {
+  state_->job(job).rows_done(cursor, now);
 }
 
 void Session::goodbye(MonoTime now) {

@@ -25,6 +25,7 @@ struct SessionConfig {
   std::uint32_t pid{};
   std::uint64_t seed = 0;
   std::uint64_t window_bytes = limits::kGatherWindowBytes;
+  nanoseconds ack_delay = limits::kAckDelay;  // of GatherAck; zero: at once
 };
 
 // Local number of a job of this session, from 0 in the order of open().

@@ -12,12 +12,13 @@ constexpr nanoseconds kResend = limits::kResendAfter;
 }  // namespace
 
 SessionJob::SessionJob(JobHandle handle, std::string key, JobOptions options, RowOrder order,
-                       std::uint64_t window_bytes)
+                       std::uint64_t window_bytes, nanoseconds ack_delay)
     : handle_(handle),
       options_key_(std::move(key)),
       options_(std::move(options)),
       order_(order),
-      window_bytes_(window_bytes) {}
+      window_bytes_(window_bytes),
+      ack_delay_(ack_delay) {}
 
 // ---- from the user ----
 
@@ -59,11 +60,11 @@ void SessionJob::cancel(std::uint64_t grace_ms) {
   sent_ = 0;
 }
 
-void SessionJob::rows_done(std::uint64_t cursor) {
+void SessionJob::rows_done(std::uint64_t cursor, MonoTime now) {
   FANMILL_ASSERT(cursor <= received_);
   if (cursor <= done_) return;
   done_ = cursor;
-  ack_wanted_ = true;
+  if (!ack_at_) ack_at_ = now + ack_delay_;
 }
 
 // ---- from the broker ----
@@ -179,6 +180,8 @@ Result<void> SessionJob::rows(const Rows& message, const Blob& blob, MonoTime no
     return fail(ErrorCode::kProtocol, "rows that contradict themselves");
   }
   received_ = message.next;
+  ++unacknowledged_rows_;
+  unacknowledged_bytes_ += blob.size();
   gather_resend_at_ = now + kResend;
   seen_.accepted += message.count;
   switch (message.outcome) {
@@ -281,8 +284,13 @@ void SessionJob::collect(MonoTime now, SessionId session, std::vector<ToSend>& o
     gather_resend_at_ = now + kResend;
     say(Gather{.job = job, .order = order_, .cursor = received_, .window_bytes = window_bytes_});
   }
-  if (ack_wanted_) {
+  // The broker may be waiting for room in the window, or for the end.
+  const bool ack_pressing = unacknowledged_rows_ >= limits::kAcksAtOnce ||
+                            unacknowledged_bytes_ >= window_bytes_ / 4 || everything_delivered();
+  if (ack_wanted_ || (ack_at_ && (ack_pressing || now >= *ack_at_))) {
     ack_wanted_ = false;
+    ack_at_.reset();
+    unacknowledged_rows_ = unacknowledged_bytes_ = 0;
     gather_resend_at_ = now + kResend;
     say(GatherAck{.job = job, .cursor = done_});
   }
@@ -294,6 +302,7 @@ std::optional<MonoTime> SessionJob::due_at() const {
   if (!bound_) return {};
   MonoTime due = MonoTime::max();
   if (done_ == received_) due = std::min(due, gather_resend_at_);
+  if (ack_at_) due = std::min(due, *ack_at_);
   if (sent_ > 0) due = std::min(due, submit_resend_at_);
   if (!closed_ && close_sent_ && !cancel_grace_ms_) due = std::min(due, close_resend_at_);
   if (cancel_grace_ms_ && !cancel_seen_) due = std::min(due, cancel_resend_at_);

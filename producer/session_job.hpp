@@ -20,14 +20,14 @@ inline constexpr std::size_t kUnacknowledgedBytesMax = 16 * limits::kMiB;
 class SessionJob {
  public:
   SessionJob(JobHandle handle, std::string key, JobOptions options, RowOrder order,
-             std::uint64_t window_bytes);
+             std::uint64_t window_bytes, nanoseconds ack_delay);
 
   // ---- from the user ----
   bool may_submit() const;
   void submit(ChunkBuilder::Chunk chunk);
   void close();
   void cancel(std::uint64_t grace_ms);
-  void rows_done(std::uint64_t cursor);
+  void rows_done(std::uint64_t cursor, MonoTime now);
 
   // ---- from the broker, in the present session; notices are appended to `out` ----
   void session_began(MonoTime now);  // everything unacknowledged is to be said again
@@ -66,6 +66,7 @@ class SessionJob {
   const JobOptions options_;
   const RowOrder order_;
   const std::uint64_t window_bytes_;
+  const nanoseconds ack_delay_;
 
   bool over_ = false;
   std::optional<JobId> job_;
@@ -101,6 +102,9 @@ class SessionJob {
   std::uint64_t done_ = 0;      // cursor up to which the user has taken care of them
   bool gather_wanted_ = false;
   bool ack_wanted_ = false;
+  std::optional<MonoTime> ack_at_;         // rows were taken care of: they are acknowledged by then
+  std::uint64_t unacknowledged_rows_ = 0;  // messages, and their bytes, since the last GatherAck
+  std::uint64_t unacknowledged_bytes_ = 0;
   MonoTime gather_resend_at_{};
   JobCounts seen_;  // what the rows received so far say
 };

@@ -47,6 +47,9 @@ inline constexpr auto kLeaseDuration = 6s;
 inline constexpr auto kProducerGoneAfter =
     60s;                                  // a map job whose producer is silent so long is paused
 inline constexpr auto kResendAfter = 1s;  // unacknowledged reports and submits are sent again
+// What is due soon anyway is acknowledged together: each acknowledgement alone is a wake-up.
+inline constexpr auto kAckDelay = 5ms;
+inline constexpr std::uint32_t kAcksAtOnce = 16;
 inline constexpr auto kReconnectMin = 100ms;
 inline constexpr auto kReconnectMax = 2s;
 inline constexpr std::uint32_t kSessionsMax = 20000;

@@ -130,6 +130,12 @@ void serve_timers(World& world) {
       case TimerKind::kStatus:
         say_status(world, {timer->id});
         break;
+      case TimerKind::kAccept:
+        accept_overdue(world, {timer->id});
+        break;
+      case TimerKind::kReports:
+        acknowledge_overdue(world, {timer->id});
+        break;
       case TimerKind::kOpening:
         check_openings(world);
         break;

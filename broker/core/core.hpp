@@ -25,6 +25,7 @@ struct CoreConfig {
   nanoseconds heartbeat_interval = limits::kHeartbeatInterval;
   nanoseconds lease_duration = limits::kLeaseDuration;
   nanoseconds producer_gone_after = limits::kProducerGoneAfter;
+  nanoseconds ack_delay = limits::kAckDelay;  // of Accepted and ReportsTaken; zero: at once
   std::uint64_t results_cap = limits::kResultsCap;
   std::uint64_t producer_window_tasks = limits::kProducerWindowTasks;
   std::uint64_t producer_window_bytes = limits::kProducerWindowBytes;

@@ -127,10 +127,12 @@ struct Job {
   std::optional<Reader> reader;
 
   // ---- bookkeeping of the turn ----
-  bool dirty = false;         // rows, credit or end may be due
-  bool accept_due = false;    // an Accepted was asked for
-  bool status_armed = false;  // a kStatus timer is out
-  bool stopped = false;       // the workers were told that it is over
+  bool dirty = false;            // rows, credit or end may be due
+  bool accept_due = false;       // an Accepted was asked for
+  bool accept_armed = false;     // a kAccept timer is out
+  std::uint32_t accepts_owed{};  // chunks taken since the last Accepted
+  bool status_armed = false;     // a kStatus timer is out
+  bool stopped = false;          // the workers were told that it is over
 
   bool all_done() const { return closed && counts.terminal() == next_index; }
   bool has_work() const { return !ready.empty() || fresh.value < next_index; }

@@ -201,14 +201,35 @@ void check_openings(World& world) {
   world.openings = std::move(still);
 }
 
+// A chunk that was taken may be acknowledged with the next ones; whatever else comes is answered.
+static void owe_acceptance(World& world, Job& job, bool at_once) {
+  if (at_once || ++job.accepts_owed >= limits::kAcksAtOnce ||
+      world.config.ack_delay == nanoseconds(0)) {
+    job.accept_due = true;
+  } else if (!job.accept_armed) {
+    job.accept_armed = true;
+    world.timers.arm(world.now + world.config.ack_delay, TimerKind::kAccept, job.id.value);
+  }
+}
+
+void accept_overdue(World& world, JobId id) {
+  Job* job = world.job(id);
+  if (job == nullptr) return;
+  job->accept_armed = false;
+  if (job->accepts_owed == 0) return;
+  job->accept_due = true;
+  world.touch(*job);
+}
+
 void on_submit(World& world, Producer& producer, const Submit& submit, const Blob& blob) {
   Job* job = job_or_refuse(world, producer, submit.job);
   if (job == nullptr) return;
   adopt(world, producer, *job);
-  job->accept_due = true;
   world.touch(*job);
+  const bool taken = !job->closed && submit.first.value == job->next_index;
+  owe_acceptance(world, *job, !taken);
   bool early = mutated(Mutation::kAckRepeatedSubmitEarly) && submit.first.value < job->next_index;
-  if (!job->closed && submit.first.value == job->next_index) {
+  if (taken) {
     Result<ChunkTable> table = ChunkTable::make(submit.blocks, submit.count, blob.size());
     if (!table || submit.count == 0) {
       job->accept_due = false;
@@ -289,6 +310,7 @@ void say_credit(World& world, Job& job) {
                                           world.config.producer_window_bytes / kCreditParts + 1);
   if (!grown && !job.accept_due) return;
   job.accept_due = false;
+  job.accepts_owed = 0;
   job.credit_said = credit;
   world.send_after(producer->peer, producer->session,
                    ToProducer{Accepted{job.id, job.next_index, job.closed, credit}});

@@ -9,6 +9,7 @@ namespace fanmill::broker {
 void on_producer_hello(World& world, PeerId peer, const ProducerHello& hello);
 void on_producer_heartbeat(World& world, Producer& producer);
 void on_open(World& world, Producer& producer, const OpenJob& open);
+void accept_overdue(World& world, JobId id);
 void on_submit(World& world, Producer& producer, const Submit& submit, const Blob& blob);
 void on_close(World& world, Producer& producer, const CloseJob& close);
 void on_cancel(World& world, Producer& producer, const CancelJob& cancel);

@@ -26,13 +26,10 @@ std::uint64_t sum(const std::vector<IndexRange>& ranges) {
 // Reports come in order, each once. Whatever comes, the worker is told how far they are taken.
 bool is_next_report(World& world, Worker& worker, std::uint64_t report) {
   if (report > worker.reports + 1 && !mutated(Mutation::kSkipReportOrder)) return false;
-  if (!worker.ack_due) {
-    worker.ack_due = true;
-    world.acks_due.push_back(worker.session);
-  }
-  if (report <= worker.reports && !mutated(Mutation::kSkipReportOrder)) return false;
+  const bool repeated = report <= worker.reports;
   worker.reports = std::max(worker.reports, report);
-  return true;
+  owe_acknowledgement(world, worker, repeated);
+  return !repeated || mutated(Mutation::kSkipReportOrder);
 }
 
 HeldLease* lease_of(Worker& worker, AttemptToken token, JobId job, std::uint32_t epoch) {

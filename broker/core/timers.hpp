@@ -17,6 +17,8 @@ enum class TimerKind : std::uint8_t {
   kProducer,  // id: session; silence
   kJob,       // id: job; retries that wait, owner gone
   kStatus,    // id: job; progress to its reader
+  kAccept,    // id: job; an Accepted that was put off
+  kReports,   // id: session; a ReportsTaken that was put off
   kOpening,   // id unused; opens that wait for a worker
 };
 

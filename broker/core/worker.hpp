@@ -70,8 +70,10 @@ struct Worker {
   std::vector<RunningTask> running;
 
   // ---- what it said ----
-  std::uint64_t reports{};  // the last one processed
+  std::uint64_t reports{};       // the last one processed
+  std::uint64_t acknowledged{};  // the last one that ReportsTaken named
   bool ack_due = false;
+  bool ack_armed = false;  // a kReports timer is out
 
   // ---- recall ----
   std::uint32_t recalls{};

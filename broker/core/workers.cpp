@@ -254,11 +254,31 @@ void extend_leases(World& world, nanoseconds gap) {
     producer->heard = std::min(world.now, producer->heard + gap);
 }
 
+void owe_acknowledgement(World& world, Worker& worker, bool at_once) {
+  if (worker.ack_due) return;
+  const bool many = worker.reports - worker.acknowledged >= limits::kAcksAtOnce;
+  if (at_once || many || world.config.ack_delay == nanoseconds(0)) {
+    worker.ack_due = true;
+    world.acks_due.push_back(worker.session);
+  } else if (!worker.ack_armed) {
+    worker.ack_armed = true;
+    world.timers.arm(world.now + world.config.ack_delay, TimerKind::kReports, worker.session.value);
+  }
+}
+
+void acknowledge_overdue(World& world, SessionId session) {
+  Worker* worker = world.worker(session);
+  if (worker == nullptr) return;
+  worker->ack_armed = false;
+  if (worker->reports > worker->acknowledged) owe_acknowledgement(world, *worker, true);
+}
+
 void acknowledge_reports(World& world) {
   for (const SessionId session : std::exchange(world.acks_due, {})) {
     Worker* worker = world.worker(session);
     if (worker == nullptr) continue;
     worker->ack_due = false;
+    worker->acknowledged = worker->reports;
     ReportsTaken taken{worker->reports};
     if (mutated(Mutation::kAckResultsEarly)) {
       world.send_now(worker->peer, session, ToWorker{taken});

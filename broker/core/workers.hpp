@@ -16,6 +16,8 @@ void end_worker(World& world, Worker& worker);
 void worker_gone(World& world, Worker& worker);
 void extend_leases(World& world, nanoseconds gap);
 // ReportsTaken, one for all reports of a turn.
+void owe_acknowledgement(World& world, Worker& worker, bool at_once);
+void acknowledge_overdue(World& world, SessionId session);
 void acknowledge_reports(World& world);
 
 }  // namespace fanmill::broker

@@ -48,8 +48,9 @@ class Oracle {
   void broker_sends(const broker::Outgoing& out, bool has_blob);
 
   // ---- workers ----
-  void agent_emits(InstanceId instance, const WorkerPlan& plan, const FromWorker& message,
-                   SessionId session);
+  void agent_emits(InstanceId instance, const FromWorker& message, SessionId session);
+  // After everything of the same turn was told to agent_emits().
+  void agent_announces(InstanceId instance, const WorkerPlan& plan, const FromWorker& message);
   void agent_deals(InstanceId instance, const JobId& job, AttemptToken token, IndexRange tasks);
   // Returns the number of the execution.
   std::uint64_t task_starts(InstanceId instance, std::uint32_t ordinal, std::uint64_t index,

@@ -83,27 +83,14 @@ void Oracle::agent_deals(InstanceId instance, const JobId& id, AttemptToken give
   }
 }
 
-void Oracle::agent_emits(InstanceId id, const WorkerPlan& plan, const FromWorker& message,
-                         SessionId session) {
+void Oracle::agent_emits(InstanceId id, const FromWorker& message, SessionId session) {
   Instance& instance = instances_[id];
   if (session != instance.own_session && session != SessionId{}) {
     instance.own_session = session;
     instance.reports_made = 0;
     instance.settled_tasks = 0;
   }
-  const auto check_credit = [&](Credit credit) {
-    if (credit.tasks > plan.window.tasks + instance.settled_tasks)
-      violated("a worker announces no more than its window",
-               fmt::format("credit {} after {} settled, window {}", credit.tasks,
-                           instance.settled_tasks, plan.window.tasks));
-  };
-  if (const auto* hello = std::get_if<WorkerHello>(&message)) {
-    if (hello->credit.tasks > plan.window.tasks)
-      violated("a worker announces no more than its window", "in a hello");
-    return;
-  }
   if (const auto* heartbeat = std::get_if<WorkerHeartbeat>(&message)) {
-    check_credit(heartbeat->credit);
     if (now_ - instance.second_began >= 1s) {
       instance.second_began = now_;
       instance.heartbeats_in_second = 0;
@@ -127,7 +114,6 @@ void Oracle::agent_emits(InstanceId id, const WorkerPlan& plan, const FromWorker
       instance.settled_tasks += results->count;
       if (of != nullptr) check_results(*results, *of);
     }
-    check_credit(results->credit);
   } else if (const auto* returned = std::get_if<Returned>(&message)) {
     const Job* of = job(returned->job);
     if (returned->report > instance.reports_made) {
@@ -135,8 +121,24 @@ void Oracle::agent_emits(InstanceId id, const WorkerPlan& plan, const FromWorker
       for (const IndexRange& range : returned->ranges) instance.settled_tasks += range.count;
       if (of != nullptr) check_returned(*returned, *of);
     }
-    check_credit(returned->credit);
   }
+}
+
+void Oracle::agent_announces(InstanceId id, const WorkerPlan& plan, const FromWorker& message) {
+  const Instance& instance = instances_[id];
+  const auto check = [&](Credit credit, std::uint64_t settled) {
+    if (credit.tasks > plan.window.tasks + settled)
+      violated("a worker announces no more than its window",
+               fmt::format("credit {} after {} settled, window {}", credit.tasks, settled,
+                           plan.window.tasks));
+  };
+  if (const auto* hello = std::get_if<WorkerHello>(&message)) check(hello->credit, 0);
+  if (const auto* heartbeat = std::get_if<WorkerHeartbeat>(&message))
+    check(heartbeat->credit, instance.settled_tasks);
+  if (const auto* results = std::get_if<Results>(&message))
+    check(results->credit, instance.settled_tasks);
+  if (const auto* returned = std::get_if<Returned>(&message))
+    check(returned->credit, instance.settled_tasks);
 }
 
 void Oracle::check_results(const Results& results, const Job& job) {

@@ -13,7 +13,15 @@ JobOptions map_job() {
   return options;
 }
 
-Stage::Stage(CoreConfig config) : core_(std::move(config)) {}
+namespace {
+// Every acknowledgement at once: what follows from a message is seen in the same turn.
+CoreConfig prompt(CoreConfig config) {
+  config.ack_delay = nanoseconds(0);
+  return config;
+}
+}  // namespace
+
+Stage::Stage(CoreConfig config) : core_(prompt(std::move(config))) {}
 
 void Stage::step(Event event) {
   core_.step(event, now_);

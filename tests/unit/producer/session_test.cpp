@@ -23,7 +23,13 @@ class SessionTest : public ::testing::Test {
   static constexpr SessionId kSession{5};
   static constexpr JobId kJob{42};
 
-  SessionTest() : session_({.instance = kInstance, .host = "here", .pid = 1, .seed = 3}, now_) {}
+  SessionTest()
+      : session_({.instance = kInstance,
+                  .host = "here",
+                  .pid = 1,
+                  .seed = 3,
+                  .ack_delay = nanoseconds(0)},
+                 now_) {}
 
   SessionDuties turn() {
     SessionDuties d = session_.take_duties(now_);

@@ -1,0 +1,143 @@
+#include "tests/sim/world.hpp"
+
+#include <fmt/format.h>
+
+#include "tests/sim/network.hpp"
+#include "tests/sim/sim_broker.hpp"
+#include "tests/sim/sim_producer.hpp"
+#include "tests/sim/sim_worker.hpp"
+
+namespace fanmill::sim {
+namespace {
+// Far beyond what any seed needs: whoever comes here turns in a circle.
+constexpr std::uint64_t kEventsMax = 3'000'000;
+}  // namespace
+
+World::World(const Plan& given, Trace& traced)
+    : plan(given), trace(traced), random(mix(given.seed ^ 0x5157)), oracle(given), begin(now()) {
+  network = std::make_unique<Network>(*this);
+  broker = std::make_unique<SimBroker>(*this);
+  for (std::uint32_t i = 0; i < plan.workers.size(); ++i)
+    workers.push_back(std::make_unique<SimWorker>(*this, i));
+  for (std::uint32_t i = 0; i < plan.producers; ++i)
+    producers.push_back(std::make_unique<SimProducer>(*this, i));
+}
+
+World::~World() = default;
+
+void World::begin_fault(const Fault& fault) {
+  if (calm) return;
+  const auto peer_is_worker = fault.target < workers.size();
+  switch (fault.kind) {
+    case FaultKind::kKillExecutor:
+      workers[fault.target]->kill_some_executor();
+      break;
+    case FaultKind::kKillWorker:
+      workers[fault.target]->kill(fault.lasts);
+      break;
+    case FaultKind::kDrainWorker:
+      workers[fault.target]->drain(fault.lasts);
+      break;
+    case FaultKind::kPauseWorker:
+      workers[fault.target]->pause(fault.lasts);
+      break;
+    case FaultKind::kPauseProducer:
+      producers[fault.target]->pause(fault.lasts);
+      break;
+    case FaultKind::kPauseBroker:
+      broker->pause(fault.lasts);
+      break;
+    case FaultKind::kPartition:
+      tell([&] {
+        return fmt::format("peer {} is cut off{}{} for {} ms", fault.target,
+                           fault.to_broker ? " towards the broker" : "",
+                           fault.from_broker ? " from the broker" : "",
+                           fault.lasts.count() / 1'000'000);
+      });
+      network->partition(fault.target, fault.to_broker, fault.from_broker, now() + fault.lasts);
+      break;
+    case FaultKind::kDisconnect:
+      tell([&] { return fmt::format("peer {} loses its connection", fault.target); });
+      if (peer_is_worker) {
+        workers[fault.target]->disconnect();
+      } else {
+        producers[fault.target - workers.size()]->disconnect();
+      }
+      break;
+  }
+}
+
+void World::serve_until(MonoTime time) {
+  while (!events.empty() && events.next() <= time && !oracle.all_ended()) {
+    if (events.served() > kEventsMax)
+      violated("nobody turns in a circle", fmt::format("{} events", events.served()));
+    oracle.time_is(events.next());
+    events.serve_next();
+  }
+}
+
+void World::run() {
+  for (const Fault& fault : plan.faults)
+    events.at(begin + fault.at, [this, &fault] { begin_fault(fault); });
+  serve_until(begin + plan.horizon);
+  calm = true;
+  tell([] { return std::string("the faults have stopped"); });
+  serve_until(begin + plan.horizon + plan.liveness);
+  if (!oracle.all_ended()) {
+    std::string states = oracle.what_is_missing();
+    for (const auto& worker : workers) states += "\n    " + worker->text();
+    for (const auto& producer : producers) states += "\n    " + producer->text();
+    for (const auto& worker : broker->core().view().workers)
+      states += fmt::format("\n    broker: {} session {:x}, {} tasks leased in {}", worker.name,
+                            worker.session.value, worker.leased_tasks, worker.leases);
+    for (const auto& job : broker->core().view().jobs)
+      states += fmt::format("\n    broker: {} {}/{} running {} waiting for {}", job.key,
+                            job.counts.terminal(), job.counts.accepted, job.counts.running,
+                            static_cast<int>(job.waiting_for));
+    violated("after the faults everything ends", states);
+  }
+  check_the_end();
+}
+
+// A while later nothing is left but what is meant to be kept.
+void World::check_the_end() {
+  const auto quiet_for = [this](nanoseconds time) {
+    const MonoTime until = now() + time;
+    while (!events.empty() && events.next() <= until) {
+      if (events.served() > kEventsMax)
+        violated("nobody turns in a circle", fmt::format("{} events", events.served()));
+      oracle.time_is(events.next());
+      events.serve_next();
+    }
+  };
+  // A task that still runs may outlast its job's end: a second attempt, or of a cancelled job.
+  nanoseconds longest = 100s;
+  for (const Fault& fault : plan.faults) longest = std::max(longest, fault.at + fault.lasts - (now() - begin) + 100s);
+  for (const JobPlan& job : plan.jobs) longest = std::max(longest, 2 * job.rare + 100s);
+  for (const JobPlan& job : plan.jobs)
+    longest = std::max<nanoseconds>(
+        longest, std::chrono::milliseconds(2 * job.options.spec.time_limit_ms) + 100s);
+  quiet_for(longest);
+  for (const JobPlan& job : plan.jobs) {
+    const auto id = oracle.id_of(job.ordinal);
+    if (job.options.forget_when_delivered && id && broker->store().kept(*id) != 0)
+      violated("what was delivered is forgotten",
+               fmt::format("{}: {} chunks and records are left", job.key,
+                           broker->store().kept(*id)));
+  }
+  for (const auto& worker : workers)
+    if (!worker->idle()) violated("in the end nobody holds anything", worker->text());
+  for (const auto& worker : broker->core().view().workers)
+    if (worker.leased_tasks != 0)
+      violated("in the end nobody holds anything",
+               fmt::format("broker: {} tasks leased to {}", worker.leased_tasks, worker.name));
+  for (const auto& producer : producers) producer->leave();
+  quiet_for(10s + 2 * plan.commit_max);
+  for (const JobPlan& job : plan.jobs)
+    if (job.options.forget_when_delivered && !oracle.known_forgotten(job.ordinal))
+      violated("a delivered job is forgotten with its producer", job.key);
+  broker->core().check_invariants();
+  for (const auto& worker : workers) worker->check();
+}
+
+}  // namespace fanmill::sim
