@@ -61,6 +61,7 @@ Result<PrivateRun> PrivateRun::start(ChannelContext& context, const PrivateRunOp
   std::random_device random;
   broker_options.core.seed = (std::uint64_t{random()} << 32) | random();
   broker_options.core.producer_gone_after = kNever;
+  broker_options.core.results_cap = options.results_cap;
   broker_options.store = std::make_unique<broker::MemoryStore>();
   auto broker = broker::Loop::bind(context, std::move(broker_options));
   if (!broker) return tl::make_unexpected(broker.error());

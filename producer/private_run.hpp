@@ -9,12 +9,14 @@
 
 #include "proto/channel.hpp"
 #include "proto/error.hpp"
+#include "proto/limits.hpp"
 
 namespace fanmill {
 
 struct PrivateRunOptions {
   std::uint32_t slots = 0;  // 0: the cores this process may use
   bool allow_exec = true;
+  std::uint64_t results_cap = limits::kResultsCap;  // bytes of results that wait for the reader
 };
 
 class PrivateRun {

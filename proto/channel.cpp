@@ -20,6 +20,7 @@ using namespace std::string_view_literals;
 
 constexpr int kZeroCopyReceive = 10;  // ZMQ_ZERO_COPY_RECV: works, though zmq.h calls it draft
 constexpr int kHandshakeMs = 5000;
+constexpr int kFarewellMs = 200;  // how long closing may take to get a last message out
 constexpr std::size_t kUncopiedFrom = 16 * limits::kKiB;
 
 enum class Transport : std::uint8_t { kInproc, kIpc };
@@ -318,7 +319,9 @@ SendStatus ServerChannel::send(PeerId peer, std::string_view header, const Blob&
 // ---- PeerChannel ----
 
 struct PeerChannel::Impl {
-  Impl(ChannelContext& context, Transport used) : socket(context, ZMQ_DEALER), transport(used) {}
+  Impl(ChannelContext& context, Transport used) : socket(context, ZMQ_DEALER), transport(used) {
+    socket.set(ZMQ_LINGER, kFarewellMs);
+  }
   Socket socket;
   Transport transport;
   PartSeries series;

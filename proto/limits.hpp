@@ -77,6 +77,8 @@ inline constexpr std::size_t kGatherWindowBytes =
     8 * kMiB;  // rows sent and not acknowledged, per reader
 inline constexpr std::size_t kResultsInMemory =
     64 * kMiB;  // beyond: spilled to an unlinked temporary file
+inline constexpr std::uint32_t kUnreadBatchesMax =
+    1u << 18;  // recorded and not read; beyond: the same
 inline constexpr std::uint64_t kResultsCap = 4096ull * kMiB;  // beyond: that job's dealing pauses
 
 // Tasks.

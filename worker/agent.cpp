@@ -106,7 +106,7 @@ tl::expected<Agent, Error> Agent::make(ChannelContext& context, AgentOptions opt
     return fail(ErrorCode::kUsage, "a worker has at most " + std::to_string(limits::kSlotsMax) +
                                        " slots, not " + std::to_string(options.slots));
   }
-  if (options.name.empty()) options.name = host_name();
+  if (options.name.empty()) options.name = host_name() + "-" + std::to_string(getpid());
   options.name.resize(std::min(options.name.size(), limits::kNameBytesMax));
   if (options.executor_path.empty()) options.executor_path = executor_beside_program();
 

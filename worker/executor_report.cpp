@@ -99,7 +99,6 @@ void Reporter::failed(Failure failure, std::string& out, std::string& err) {
 void Reporter::ended(Outcome outcome, std::string& out, std::string& err) {
   if (count_ == 0) {
     outcome_ = outcome;
-    columns_.start_unix_us = unix_now_us();
   }
   ++count_;
   ++unread_tasks_;
@@ -177,6 +176,10 @@ void Reporter::make_frame() {
       columns_.run_ns.insert(columns_.run_ns.end(), segment.tasks, segment.ns / segment.tasks);
     }
   }
+  // The batch ended at the last reading of the clock, and began its run time before that.
+  const auto ended_us =
+      unix_now_us() - static_cast<std::int64_t>(ns_between(last_read_, Steady::now()) / 1000);
+  columns_.start_unix_us = ended_us - static_cast<std::int64_t>(run_ns_ / 1000);
   const std::size_t values_bytes = values_.size();
   append_columns(values_, columns_);
   executor::Done done;

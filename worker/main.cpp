@@ -85,7 +85,7 @@ int main(int argc, char** argv) {
   app.add_option("--slots", slots, "tasks run at the same time; auto: one per usable core")
       ->type_name("N|auto")
       ->capture_default_str();
-  app.add_option("--name", options.name, "shown in reports; the host's name by default")
+  app.add_option("--name", options.name, "shown in reports; HOST-PID by default")
       ->type_name("NAME");
   app.add_flag("--allow-exec", options.allow_exec, "run commands too, not only named functions");
   app.add_flag("-v,--verbose", verbose, "log what happens, not only what goes wrong");

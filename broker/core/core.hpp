@@ -27,6 +27,7 @@ struct CoreConfig {
   nanoseconds producer_gone_after = limits::kProducerGoneAfter;
   nanoseconds ack_delay = limits::kAckDelay;  // of Accepted and ReportsTaken; zero: at once
   std::uint64_t results_cap = limits::kResultsCap;
+  std::uint64_t unread_batches_max = limits::kUnreadBatchesMax;
   std::uint64_t producer_window_tasks = limits::kProducerWindowTasks;
   std::uint64_t producer_window_bytes = limits::kProducerWindowBytes;
 };

@@ -4,6 +4,7 @@
 
 #include "broker/core/mutation.hpp"
 #include "broker/core/producers.hpp"
+#include "broker/core/ventilator.hpp"
 
 namespace fanmill::broker {
 namespace {
@@ -176,9 +177,10 @@ void on_gather(World& world, Producer& producer, const Gather& gather) {
   std::uint64_t cursor = gather.cursor;
   if (same) {
     Reader& reader = *job->reader;
-    acknowledge(world, *job, reader, cursor);
     if (forgets) cursor = std::max(cursor, reader.acknowledged);
     cursor = std::min(cursor, reader.sent_ever);
+    // A late repetition of an earlier question: whoever asked does not count on more than it says.
+    reader.acknowledged = std::min(reader.acknowledged, cursor);
     reader.window = gather.window_bytes;
     reader.ended_said = false;
     if (!mutated(Mutation::kNoRewind)) rewind(reader, cursor);
@@ -195,8 +197,9 @@ void on_gather(World& world, Producer& producer, const Gather& gather) {
     reader.session = producer.session;
     reader.order = gather.order;
     reader.window = gather.window_bytes;
-    reader.acknowledged = reader.sent = reader.sent_ever = cursor;
-    if (forgets) forget_until(world, *job, cursor);
+    reader.sent = reader.sent_ever = cursor;
+    // To have rows is not to have taken care of them: only a GatherAck lets them be forgotten.
+    reader.acknowledged = forgets ? std::min(job->forgotten, cursor) : cursor;
   }
   world.touch(*job);
 }
@@ -209,7 +212,7 @@ void on_gather_ack(World& world, Producer& producer, const GatherAck& ack) {
   }
   if (!job->reader || job->reader->session != producer.session) return;
   job->reader->ended_said = false;
-  const bool was_paused = job->unacknowledged_bytes > world.config.results_cap;
+  const bool was_paused = reader_holds_up(world, *job);
   acknowledge(world, *job, *job->reader, ack.cursor);
   if (was_paused) world.work_appeared = true;
   world.touch(*job);

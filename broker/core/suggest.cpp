@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "proto/messages.hpp"
+
 namespace fanmill::broker {
 namespace {
 
@@ -29,6 +31,11 @@ std::size_t distance(const std::string& a, const std::string& b) {
 std::string unknown_function(const std::string& wanted, std::vector<std::string> offered) {
   std::sort(offered.begin(), offered.end());
   offered.erase(std::unique(offered.begin(), offered.end()), offered.end());
+  if (wanted == kCommandFunction) {
+    return offered.empty()
+               ? "no worker is connected that could run commands"
+               : "no worker runs commands; start one that does: fanmill worker --allow-exec";
+  }
   std::string text = "no worker offers '" + wanted + "'";
   if (offered.empty()) return text + ": no worker is connected";
   const auto nearest = std::min_element(offered.begin(), offered.end(),

@@ -175,7 +175,10 @@ bool serve(World& world, Worker& worker) {
   }
   if (chosen == nullptr) return false;
   const Cut cut = cut_next(world, worker, *chosen, tasks);
-  if (cut.tasks.empty()) return false;
+  if (cut.tasks.empty()) {
+    worker.stuffed = true;
+    return false;
+  }
   send_lease(world, worker, *chosen, cut);
   world.touch(*chosen);
   return true;
@@ -250,21 +253,35 @@ bool recall_from(World& world, Worker& victim, const Worker& idle) {
   return true;
 }
 
+// Idle slots that credit keeps empty are not helped by a recall: what comes back would go out again
+// to where it came from.
+const Worker* idle_worker(const World& world) {
+  for (const auto& [load, ordinal, worker] : world.by_load) {
+    if (load > 0 && worker->leased_tasks >= worker->slots) return nullptr;
+    const bool has_credit = worker->used.tasks < worker->credit.tasks &&
+                            (!worker->stuffed || worker->leases.empty());
+    if (worker->leased_tasks < worker->slots && has_credit) return worker;
+  }
+  return nullptr;
+}
+
 void recall_for_idle(World& world) {
   if (world.by_load.size() < 2) return;
-  const Worker& idle = *std::get<2>(*world.by_load.begin());
-  if (idle.leased_tasks >= idle.slots) return;
+  const Worker* idle = idle_worker(world);
+  if (idle == nullptr) return;
   for (auto it = world.by_load.rbegin(); it != world.by_load.rend(); ++it) {
     Worker& victim = *std::get<2>(*it);
     if (victim.leased_tasks <= victim.slots) return;
-    if (recall_from(world, victim, idle)) return;
+    if (recall_from(world, victim, *idle)) return;
   }
 }
 
 }  // namespace
 
 bool reader_holds_up(const World& world, const Job& job) {
-  return job.options.forget_when_delivered && job.unacknowledged_bytes > world.config.results_cap;
+  if (!job.options.forget_when_delivered) return false;
+  return job.unacknowledged_bytes > world.config.results_cap ||
+         std::max(job.rows.size(), job.log.size()) > world.config.unread_batches_max;
 }
 
 void dispatch(World& world) {

@@ -48,6 +48,7 @@ struct Worker {
   WorkerWelcome welcome;
 
   MonoTime heard;
+  MonoTime heartbeat;  // the last one came then
   bool gone = false;  // the transport lost it; it may come back until its leases end
   bool draining = false;
   std::uint32_t strikes{};
@@ -56,6 +57,8 @@ struct Worker {
   Credit credit;
   Credit used;
   std::vector<Share> shares;
+
+  bool stuffed = false;  // the next tasks did not fit into its credit
 
   // ---- what it holds ----
   // By token counter, which rises with the lease's number; those that came with the hello have the

@@ -94,6 +94,21 @@ Held held_of(const Worker& worker, std::uint64_t leases_seen) {
   return held;
 }
 
+// Ends a lease that never came: the worker does not count it, so the broker must not either, or
+// every lost message would use up credit for ever. A worker that has said nothing for long may
+// still find it among what waits for it.
+void release_lost(World& world, Worker& worker, std::uint64_t counter) {
+  const HeldLease& lease = worker.leases.at(counter);
+  const bool heard_since = worker.heartbeat >= lease.sent + world.config.lease_duration / 2;
+  const bool named_the_rest = lease.number <= worker.leases_seen;
+  if (lease.number != 0 && !lease.reported && (heard_since || named_the_rest)) {
+    worker.used.tasks -= lease.unfinished.count();
+    worker.used.bytes -= lease.bytes;
+    worker.stuffed = false;
+  }
+  release(world, worker, counter);
+}
+
 // Leases that the worker has seen and does not name are lost on the way: they go back.
 void return_unnamed(World& world, Worker& worker, const WorkerHeartbeat& heartbeat) {
   std::vector<AttemptToken> named = heartbeat.held;
@@ -103,7 +118,7 @@ void return_unnamed(World& world, Worker& worker, const WorkerHeartbeat& heartbe
     if (lease.number > heartbeat.leases_seen) break;
     if (!std::binary_search(named.begin(), named.end(), lease.token)) lost.push_back(counter);
   }
-  for (const std::uint64_t counter : lost) release(world, worker, counter);
+  for (const std::uint64_t counter : lost) release_lost(world, worker, counter);
 }
 
 // Leases that no heartbeat has named a whole lease after they were sent.
@@ -115,7 +130,7 @@ void expire_unseen(World& world, Worker& worker) {
       expired.push_back(it->first);
   }
   world.expired_leases += expired.size();
-  for (const std::uint64_t counter : expired) release(world, worker, counter);
+  for (const std::uint64_t counter : expired) release_lost(world, worker, counter);
 }
 
 }  // namespace
@@ -127,6 +142,7 @@ void take_credit(World& world, Worker& worker, Credit credit) {
     grown = {worker.credit.tasks + credit.tasks, worker.credit.bytes + credit.bytes};
   if (grown == worker.credit) return;
   worker.credit = grown;
+  worker.stuffed = false;
   world.touch(worker);
 }
 
@@ -188,6 +204,7 @@ void on_worker_hello(World& world, PeerId peer, const WorkerHello& hello) {
 
 void on_worker_heartbeat(World& world, Worker& worker, const WorkerHeartbeat& heartbeat) {
   take_credit(world, worker, heartbeat.credit);
+  worker.heartbeat = world.now;
   worker.running = heartbeat.running;
   worker.draining = heartbeat.draining;
   if (heartbeat.leases_seen <= worker.leases_sent)

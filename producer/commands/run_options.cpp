@@ -105,6 +105,10 @@ void RunOptions::add_to(CLI::App& app, bool command) {
   app.add_option("--wait-workers", wait_workers,
                  "How long to wait for a worker that offers the function (5s at a broker)")
       ->type_name("DURATION");
+  app.add_option("--spill-max", spill_max,
+                 "Results that wait to be read, beyond 64MiB in a temporary file; at so many no "
+                 "further task starts (private run; default 4GiB)")
+      ->type_name("SIZE");
   app.add_flag("--quiet", quiet, "Nothing on stderr but errors of the run itself");
   app.add_flag("--progress", progress, "A summary at the end, also when nothing failed");
 }
@@ -156,6 +160,14 @@ Result<MapOptions> RunOptions::resolve(JobOptions job) const {
       }
       job.spec.max_output = *size;
     }
+  }
+  if (!spill_max.empty()) {
+    const auto size = parse_size(spill_max);
+    if (!size) return fail(ErrorCode::kUsage, "--spill-max: " + size.error().message);
+    if (!broker.empty()) {
+      return fail(ErrorCode::kUsage, "--spill-max is of a private run; a broker has its own bound");
+    }
+    out.spill_max = *size;
   }
   job.retries = retries;
   job.wait_workers_ms = *wait_ms;

@@ -31,6 +31,7 @@ struct RunOptions {
   std::string time_limit;
   std::string max_output;
   std::string wait_workers;  // empty: 5 s at a broker, not at all in a private run
+  std::string spill_max;     // empty: limits::kResultsCap
   std::uint32_t retries = 0;
   bool unordered = false;
   bool raw = false;

@@ -146,12 +146,12 @@ class Program:
 
     def _feed(self, data):
         try:
-            self.process.stdin.write(data) if len(data) <= 4096 else self._write_all(data)
+            self.process.stdin.write(data) if len(data) <= 4096 else self.write_all(data)
             self.process.stdin.close()
         except OSError:  # it did not want all of it
             pass
 
-    def _write_all(self, data):
+    def write_all(self, data):
         view = memoryview(data)
         while view:
             view = view[self.process.stdin.write(view):]

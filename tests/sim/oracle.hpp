@@ -51,6 +51,7 @@ class Oracle {
   void agent_emits(InstanceId instance, const FromWorker& message, SessionId session);
   // After everything of the same turn was told to agent_emits().
   void agent_announces(InstanceId instance, const WorkerPlan& plan, const FromWorker& message);
+  void agent_receives(InstanceId instance, const ToWorker& message, SessionId session);
   void agent_deals(InstanceId instance, const JobId& job, AttemptToken token, IndexRange tasks);
   // Returns the number of the execution.
   std::uint64_t task_starts(InstanceId instance, std::uint32_t ordinal, std::uint64_t index,
@@ -129,6 +130,7 @@ class Oracle {
     SessionId session;
     std::uint64_t number{};
     MonoTime sent;
+    std::uint64_t bytes{};
     bool released{};  // the broker may have given it up
   };
   struct Session {  // of a worker
@@ -137,10 +139,13 @@ class Oracle {
     Credit used;
     std::uint64_t reports{};
     std::uint64_t leases_seen{};
+    MonoTime heartbeat{};
     struct Reported {
       std::uint64_t report;
       std::uint32_t ordinal;
       IndexRange tasks;
+      std::uint64_t token;
+      bool success;
     };
     std::deque<Reported> unacknowledged;
   };
@@ -153,6 +158,7 @@ class Oracle {
     SessionId own_session;
     std::uint64_t reports_made{};
     std::uint64_t settled_tasks{};
+    std::map<SessionId, std::uint64_t> received_tasks;
     MonoTime second_began{};
     std::uint64_t heartbeats_in_second{};
   };
@@ -162,6 +168,7 @@ class Oracle {
   std::uint64_t durable_next(Job& job);
   Token* token(AttemptToken token);
   void release_all_of(InstanceId instance);
+  void release_lost(Token& token);  // the worker never got it
   InstanceId instance_at(PeerId peer) const;
   const Run* last_run(const Task& task, std::uint64_t token) const;
 
@@ -182,6 +189,7 @@ class Oracle {
   std::vector<Job> jobs_;
   std::map<JobId, std::uint32_t> ordinals_;
   std::vector<Token> tokens_;  // by counter
+  std::deque<std::uint64_t> unseen_;  // tokens that no heartbeat may have seen, by time of sending
   std::map<SessionId, Session> sessions_;
   std::map<InstanceId, Instance> instances_;
 };

@@ -26,6 +26,16 @@ void Oracle::release_all_of(InstanceId instance) {
     if (token.instance == instance) token.released = true;
 }
 
+void Oracle::release_lost(Token& token) {
+  if (token.released) return;
+  token.released = true;
+  if (token.number == 0 || token.open.count() != token.tasks.count) return;
+  Session& of = sessions_[token.session];
+  if (of.heartbeat < token.sent + kLease / 2 && token.number > of.leases_seen) return;
+  of.used.tasks -= token.tasks.count;
+  of.used.bytes -= token.bytes;
+}
+
 // ---- what the broker hears ----
 
 void Oracle::broker_hears(const broker::Event& event) {
@@ -46,6 +56,13 @@ void Oracle::broker_hears(const broker::Event& event) {
 
 // Silence may end leases in any step, as the core serves its timers in each.
 void Oracle::broker_stepped() {
+  while (!unseen_.empty()) {
+    Token& token = tokens_[unseen_.front()];
+    const bool seen = token.number <= sessions_[token.session].leases_seen;
+    if (!seen && !token.released && token.sent + kLease > now_) break;
+    if (!seen) release_lost(token);
+    unseen_.pop_front();
+  }
   for (auto& [id, instance] : instances_) {
     if (instance.attempt == 0 || instance.heard + kLease > now_) continue;
     release_all_of(id);
@@ -90,6 +107,7 @@ void Oracle::hears(PeerId peer, SessionId session, const FromWorker& message) {
   };
   if (const auto* heartbeat = std::get_if<WorkerHeartbeat>(&message)) {
     grant(heartbeat->credit);
+    of.heartbeat = now_;
     of.leases_seen = std::max(of.leases_seen, heartbeat->leases_seen);
     if (!heartbeat->list_attached || heartbeat->reports_sent != of.reports) return;
     for (std::uint64_t counter = 1; counter < tokens_.size(); ++counter) {
@@ -97,7 +115,7 @@ void Oracle::hears(PeerId peer, SessionId session, const FromWorker& message) {
       if (token.instance != of.instance || token.number > heartbeat->leases_seen) continue;
       const bool named = std::find(heartbeat->held.begin(), heartbeat->held.end(),
                                    AttemptToken{1, counter}) != heartbeat->held.end();
-      if (!named) token.released = true;
+      if (!named) release_lost(token);
     }
   } else if (std::holds_alternative<Goodbye>(message)) {
     release_all_of(of.instance);
@@ -108,7 +126,9 @@ void Oracle::hears(PeerId peer, SessionId session, const FromWorker& message) {
     const Job* job_told = job(results->job);
     if (job_told == nullptr) return;
     const IndexRange tasks{results->first, results->count};
-    of.unacknowledged.push_back({results->report, job_told->plan->ordinal, tasks});
+    of.unacknowledged.push_back({results->report, job_told->plan->ordinal, tasks,
+                                 results->token.counter,
+                                 results->outcome == Outcome::kSucceeded});
     if (Token* held = token(results->token)) held->open.remove(tasks);
   } else if (const auto* returned = std::get_if<Returned>(&message)) {
     grant(returned->credit);
@@ -250,9 +270,7 @@ void Oracle::emits_lease(SessionId session, const Lease& lease, std::uint64_t by
                            lease.attempt, task.runs.size()));
     if (task.last_token != 0) {
       const Token& before = tokens_[task.last_token];
-      const bool silent = before.number > sessions_[before.session].leases_seen &&
-                          before.sent + kLease <= now_;
-      if (!before.released && before.open.contains(at) && !silent)
+      if (!before.released && before.open.contains(at))
         violated("one live lease per task",
                  fmt::format("{}: task {} is still leased as t{}", name(), at.value,
                              task.last_token));
@@ -268,6 +286,8 @@ void Oracle::emits_lease(SessionId session, const Lease& lease, std::uint64_t by
   made.session = session;
   made.number = lease.lease;
   made.sent = now_;
+  made.bytes = bytes;
+  unseen_.push_back(counter);
 }
 
 // ---- what leaves the broker ----
@@ -300,7 +320,9 @@ void Oracle::broker_sends(const broker::Outgoing& out, bool has_blob) {
         const Job& about = jobs_[reported.ordinal];
         for (TaskIndex at = reported.tasks.first; at < reported.tasks.end(); at = at + 1) {
           const Task& task = about.tasks[at.value];
-          if (task.record != 0 && !covered(task.record_write))
+          // A failure that was to be tried again is not what a later attempt has recorded.
+          const bool of_this = reported.success || task.record_token == reported.token;
+          if (task.record != 0 && of_this && !covered(task.record_write))
             violated("acknowledged results are durable",
                      fmt::format("{} task {} is recorded by write {}, durable are {}",
                                  about.plan->key, at.value, task.record_write, durable_));

@@ -87,8 +87,7 @@ void Oracle::agent_emits(InstanceId id, const FromWorker& message, SessionId ses
   Instance& instance = instances_[id];
   if (session != instance.own_session && session != SessionId{}) {
     instance.own_session = session;
-    instance.reports_made = 0;
-    instance.settled_tasks = 0;
+    instance.reports_made = instance.settled_tasks = 0;
   }
   if (const auto* heartbeat = std::get_if<WorkerHeartbeat>(&message)) {
     if (now_ - instance.second_began >= 1s) {
@@ -124,21 +123,27 @@ void Oracle::agent_emits(InstanceId id, const FromWorker& message, SessionId ses
   }
 }
 
+void Oracle::agent_receives(InstanceId id, const ToWorker& message, SessionId session) {
+  if (const auto* lease = std::get_if<Lease>(&message))
+    instances_[id].received_tasks[session] += lease->count;
+}
+
 void Oracle::agent_announces(InstanceId id, const WorkerPlan& plan, const FromWorker& message) {
-  const Instance& instance = instances_[id];
-  const auto check = [&](Credit credit, std::uint64_t settled) {
-    if (credit.tasks > plan.window.tasks + settled)
-      violated("a worker announces no more than its window",
-               fmt::format("credit {} after {} settled, window {}", credit.tasks, settled,
-                           plan.window.tasks));
-  };
-  if (const auto* hello = std::get_if<WorkerHello>(&message)) check(hello->credit, 0);
+  Instance& instance = instances_[id];
+  std::optional<std::uint64_t> credit;
+  if (const auto* hello = std::get_if<WorkerHello>(&message)) credit = hello->credit.tasks;
+  // What is settled is known only while no report waits for its turn to be sent.
   if (const auto* heartbeat = std::get_if<WorkerHeartbeat>(&message))
-    check(heartbeat->credit, instance.settled_tasks);
-  if (const auto* results = std::get_if<Results>(&message))
-    check(results->credit, instance.settled_tasks);
-  if (const auto* returned = std::get_if<Returned>(&message))
-    check(returned->credit, instance.settled_tasks);
+    if (heartbeat->reports_sent == instance.reports_made)
+      credit = heartbeat->credit.tasks - std::min(heartbeat->credit.tasks, instance.settled_tasks);
+  // A broker that took a late lease for a lost one may have sent more than the window.
+  const std::uint64_t received = instance.received_tasks[instance.own_session];
+  const std::uint64_t most =
+      std::max(plan.window.tasks, received - std::min(received, instance.settled_tasks));
+  if (credit && *credit > most)
+    violated("a worker announces no more than its window",
+             fmt::format("{} tasks beyond the {} settled, window {}", *credit,
+                         instance.settled_tasks, plan.window.tasks));
 }
 
 void Oracle::check_results(const Results& results, const Job& job) {

@@ -125,7 +125,10 @@ void plan_network(Random& random, Plan& plan) {
   if (random.chance(0.5)) plan.loss = random.chance(0.2) ? 0.2 : 0.02;
   if (random.chance(0.5)) plan.repeat = random.chance(0.2) ? 0.3 : 0.03;
   if (random.chance(0.4)) plan.reorder = random.chance(0.3) ? 0.5 : 0.05;
-  if (random.chance(0.1)) plan.garble = 0.002;
+  if (random.chance(0.1)) {
+    plan.garble = 0.0005;
+    plan.loss = std::min(plan.loss, 0.02);
+  }
   plan.partition_holds = random.chance(0.4);
   plan.peer_gone = random.chance(0.5);
   plan.codec = random.chance(0.4) ? 1.0 : random.chance(0.5) ? 0.1 : 0.0;

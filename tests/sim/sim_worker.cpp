@@ -111,6 +111,8 @@ void SimWorker::turn() {
     if (waiting.done)
       world_.oracle.report_reaches_agent(waiting.done->ordinal, waiting.done->tasks,
                                          waiting.done->token);
+    if (const auto* heard = std::get_if<worker::BrokerMessage>(&waiting.event))
+      world_.oracle.agent_receives(instance_, heard->envelope.message, heard->envelope.session);
     step(waiting.event);
   }
   if (events.empty()) {

@@ -241,7 +241,9 @@ TEST(DeliveryRewind, SurvivesANewConnectionOfTheReader) {
   stage.results("w", 1, 0, 1);
   stage.add_producer("p");
   stage.skip();
-  stage.gather("p", 1, 1);  // it had taken care of the row; its acknowledgement was lost
+  stage.gather("p", 1, 1);  // it has the row; asking for the next is no acknowledgement
+  EXPECT_THAT(stage.take({"rows", "drop-record", "ended"}), IsEmpty());
+  stage.ack("p", 1, 1);
   EXPECT_THAT(stage.take({"rows", "drop-record", "ended"}),
               ElementsAre("write drop-record 1 r1", "after p: ended 1 1/1"));
 }
@@ -264,6 +266,23 @@ TEST(VentilatorResultsCap, PausesOnlyTheDealingOfFreshTasks) {
   stage.ack("p", 1, 1);
   stage.skip();
   stage.ack("p", 1, 2);
+  EXPECT_FALSE(stage.take({"lease"}).empty());
+}
+
+TEST(VentilatorResultsCap, CountsUnreadBatchesToo) {
+  CoreConfig config;
+  config.unread_batches_max = 2;
+  Stage stage(config);
+  set_up(stage, 1);
+  stage.submit("p", 1, 0, 10);
+  stage.gather("p", 1, 0, RowOrder::kInput, 1);
+  stage.results("w", 2, 1, 1, Outcome::kSucceeded, 1s, 1);
+  stage.results("w", 3, 2, 1, Outcome::kSucceeded, 1s, 1);
+  EXPECT_FALSE(stage.take({"lease"}).empty()) << "two may wait";
+  stage.results("w", 4, 3, 1, Outcome::kSucceeded, 1s, 1);
+  EXPECT_THAT(stage.take({"lease"}), IsEmpty()) << "task 0 holds up three";
+  stage.results("w", 1, 0, 1, Outcome::kSucceeded, 1s, 1);
+  for (std::uint64_t cursor = 1; cursor <= 4; ++cursor) stage.ack("p", 1, cursor);
   EXPECT_FALSE(stage.take({"lease"}).empty());
 }
 
