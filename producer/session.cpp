@@ -251,6 +251,7 @@ struct Session::State {
 Session::Session(SessionConfig config, MonoTime now)
     : state_(std::make_unique<State>(std::move(config), now)) {}
 Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
 Session::~Session() = default;
 
 void Session::connected(MonoTime now) {

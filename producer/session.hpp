@@ -80,6 +80,7 @@ class Session {
  public:
   Session(SessionConfig config, MonoTime now);
   Session(Session&&) noexcept;
+  Session& operator=(Session&&) noexcept;
   ~Session();
 
   // ---- from the transport ----

@@ -32,6 +32,20 @@ std::uint64_t ns_between(Steady::time_point from, Steady::time_point to) {
       std::max<std::int64_t>(0, std::chrono::duration_cast<nanoseconds>(to - from).count()));
 }
 
+// A clock that costs a few cycles: ticks of an unknown rate that may jump between cores, so it only
+// hints that reading the real one is worth it.
+std::uint64_t cheap_ticks() {
+#if defined(__x86_64__)
+  return __rdtsc();
+#elif defined(__aarch64__)
+  std::uint64_t ticks = 0;
+  asm volatile("mrs %0, cntvct_el0" : "=r"(ticks));
+  return ticks;
+#else
+  return static_cast<std::uint64_t>(Steady::now().time_since_epoch().count());
+#endif
+}
+
 std::uint64_t ticks_in(std::chrono::nanoseconds time) {
   // Measured over a moment at the start of the process; a hint need not be exact.
   const auto begin = Steady::now();
@@ -52,18 +66,6 @@ std::string take_printed(int fd) {
 }
 
 }  // namespace
-
-std::uint64_t cheap_ticks() {
-#if defined(__x86_64__)
-  return __rdtsc();
-#elif defined(__aarch64__)
-  std::uint64_t ticks = 0;
-  asm volatile("mrs %0, cntvct_el0" : "=r"(ticks));
-  return ticks;
-#else
-  return static_cast<std::uint64_t>(Steady::now().time_since_epoch().count());
-#endif
-}
 
 Reporter::Reporter(PrintedFiles printed)
     : printed_(printed), ticks_worth_reading_(ticks_in(kReadClockAfter)) {

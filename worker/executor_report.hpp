@@ -20,10 +20,6 @@ struct PrintedFiles {
   int err = -1;
 };
 
-// A clock that costs a few cycles: ticks of an unknown rate that may jump between cores, so it only
-// hints that reading the real one is worth it.
-std::uint64_t cheap_ticks();
-
 class Reporter {
  public:
   explicit Reporter(PrintedFiles printed);

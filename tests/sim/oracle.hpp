@@ -44,6 +44,7 @@ class Oracle {
   void broker_hears(const broker::Event& event);  // just before the step
   void broker_stepped();                          // just after it
   void broker_emits(const broker::Outgoing& out);
+  void check_leases(const broker::CoreView& view) const;  // now and then
   // It leaves, or could not because the store no longer has its blob.
   void broker_sends(const broker::Outgoing& out, bool has_blob);
 
@@ -70,6 +71,8 @@ class Oracle {
   void rows_taken(std::uint32_t ordinal, std::uint64_t cursor);
   void job_ended(std::uint32_t ordinal, const JobCounts& counts);
 
+  // At the end, of agents that live: what they have done was told.
+  void check_told(InstanceId instance) const;
   bool all_ended() const;
   bool ended(std::uint32_t ordinal) const { return jobs_[ordinal].ended; }
   const JobPlan* plan_of(JobId job) const;
@@ -81,6 +84,7 @@ class Oracle {
   struct Run {
     std::uint64_t token{};
     RunState state{};
+    bool heard = false;  // the broker has taken a report of it
   };
   struct Task {
     std::uint64_t record{};  // 0: none
@@ -132,6 +136,7 @@ class Oracle {
     MonoTime sent;
     std::uint64_t bytes{};
     bool released{};  // the broker may have given it up
+    bool refunded{};  // and its credit back
   };
   struct Session {  // of a worker
     InstanceId instance;
@@ -160,7 +165,7 @@ class Oracle {
     std::uint64_t settled_tasks{};
     std::map<SessionId, std::uint64_t> received_tasks;
     MonoTime second_began{};
-    std::uint64_t heartbeats_in_second{};
+    std::uint64_t lists_in_second{};
   };
 
   Job* job(JobId id);

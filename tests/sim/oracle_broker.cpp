@@ -27,11 +27,11 @@ void Oracle::release_all_of(InstanceId instance) {
 }
 
 void Oracle::release_lost(Token& token) {
-  if (token.released) return;
   token.released = true;
-  if (token.number == 0 || token.open.count() != token.tasks.count) return;
+  if (token.refunded || token.number == 0 || token.open.count() != token.tasks.count) return;
   Session& of = sessions_[token.session];
   if (of.heartbeat < token.sent + kLease / 2 && token.number > of.leases_seen) return;
+  token.refunded = true;
   of.used.tasks -= token.tasks.count;
   of.used.bytes -= token.bytes;
 }
@@ -59,7 +59,7 @@ void Oracle::broker_stepped() {
   while (!unseen_.empty()) {
     Token& token = tokens_[unseen_.front()];
     const bool seen = token.number <= sessions_[token.session].leases_seen;
-    if (!seen && !token.released && token.sent + kLease > now_) break;
+    if (!seen && token.sent + kLease > now_) break;
     if (!seen) release_lost(token);
     unseen_.pop_front();
   }
@@ -130,6 +130,9 @@ void Oracle::hears(PeerId peer, SessionId session, const FromWorker& message) {
                                  results->token.counter,
                                  results->outcome == Outcome::kSucceeded});
     if (Token* held = token(results->token)) held->open.remove(tasks);
+    for (TaskIndex at = tasks.first; at < tasks.end(); at = at + 1)
+      for (Run& run : jobs_[job_told->plan->ordinal].tasks[at.value].runs)
+        if (run.token == results->token.counter) run.heard = true;
   } else if (const auto* returned = std::get_if<Returned>(&message)) {
     grant(returned->credit);
     if (returned->report != of.reports + 1) return;
@@ -210,14 +213,16 @@ void Oracle::broker_emits(const broker::Outgoing& out) {
                            of.cursor));
   }
   if (const auto* rows = std::get_if<Rows>(&to_producer)) {
-    const auto* record = std::get_if<broker::RecordBytes>(&out.blob);
-    (void)record;
     emits_rows(*rows, rows->values_bytes + rows->tuples_bytes);
   }
 }
 
 void Oracle::emits_rows(const Rows& rows, std::uint64_t bytes) {
   Job& of = job_of(rows.job, "Rows");
+  if (of.plan->order == RowOrder::kInput && rows.first.value != rows.position)
+    violated("rows stream without gaps, in order",
+             fmt::format("{} rows at {} begin with {}", of.plan->key, rows.position,
+                         rows.first.value));
   std::uint64_t in_flight = bytes;
   for (const Job::Sent& sent : of.in_flight) in_flight += sent.bytes;
   // Only the values and tuples of a blob are counted here: what they say is a lower bound.
@@ -288,6 +293,17 @@ void Oracle::emits_lease(SessionId session, const Lease& lease, std::uint64_t by
   made.sent = now_;
   made.bytes = bytes;
   unseen_.push_back(counter);
+}
+
+void Oracle::check_leases(const broker::CoreView& view) const {
+  std::map<SessionId, std::uint64_t> held;
+  for (const Token& token : tokens_)
+    if (!token.open.empty()) ++held[token.session];
+  for (const broker::WorkerView& worker : view.workers)
+    if (worker.leases > held[worker.session])
+      violated("a session holds what was leased to it or kept",
+               fmt::format("{}: {} leases, at most {} of this session", worker.name, worker.leases,
+                           held[worker.session]));
 }
 
 // ---- what leaves the broker ----

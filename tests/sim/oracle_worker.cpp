@@ -7,7 +7,7 @@
 
 namespace fanmill::sim {
 namespace {
-constexpr std::uint64_t kHeartbeatsPerSecondMax = 400;
+constexpr std::uint64_t kListsPerSecondMax = 20;
 }  // namespace
 
 const Oracle::Run* Oracle::last_run(const Task& task, std::uint64_t token) const {
@@ -92,10 +92,10 @@ void Oracle::agent_emits(InstanceId id, const FromWorker& message, SessionId ses
   if (const auto* heartbeat = std::get_if<WorkerHeartbeat>(&message)) {
     if (now_ - instance.second_began >= 1s) {
       instance.second_began = now_;
-      instance.heartbeats_in_second = 0;
+      instance.lists_in_second = 0;
     }
-    if (++instance.heartbeats_in_second > kHeartbeatsPerSecondMax)
-      violated("nobody floods", "heartbeats of one worker");
+    if (heartbeat->list_attached && ++instance.lists_in_second > kListsPerSecondMax)
+      violated("what a worker holds is agreed upon", "one list after the other");
     for (const RunningTask& running : heartbeat->running) {
       const Job* of = job(running.job);
       if (of == nullptr) continue;
@@ -144,6 +144,20 @@ void Oracle::agent_announces(InstanceId id, const WorkerPlan& plan, const FromWo
     violated("a worker announces no more than its window",
              fmt::format("{} tasks beyond the {} settled, window {}", *credit,
                          instance.settled_tasks, plan.window.tasks));
+}
+
+void Oracle::check_told(InstanceId id) const {
+  for (const Job& of : jobs_) {
+    for (std::size_t at = 0; at < of.tasks.size(); ++at) {
+      for (const Run& run : of.tasks[at].runs) {
+        if (run.state != RunState::kReportedSuccess || run.heard) continue;
+        if (tokens_[run.token].instance == id && !of.dropped)
+          violated("no finished work is thrown away",
+                   fmt::format("{} task {} succeeded under t{}, and nobody told", of.plan->key, at,
+                               run.token));
+      }
+    }
+  }
 }
 
 void Oracle::check_results(const Results& results, const Job& job) {

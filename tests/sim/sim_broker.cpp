@@ -69,7 +69,9 @@ void SimBroker::turn() {
   for (const broker::Event& event : events) step(event);
   if (events.empty()) step(broker::Tick{});
   carry_out();
-  if (++turns_ % 16 == 0) core_.check_invariants();
+  if (++turns_ % 16 != 0) return;
+  core_.check_invariants();
+  world_.oracle.check_leases(core_.view());
 }
 
 void SimBroker::carry_out() {

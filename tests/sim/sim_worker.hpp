@@ -26,6 +26,7 @@ class SimWorker {
   void disconnect();
 
   bool idle() const;
+  InstanceId instance() const { return instance_; }
   std::string text() const;
   void check() const;
 

@@ -125,8 +125,10 @@ void World::check_the_end() {
                fmt::format("{}: {} chunks and records are left", job.key,
                            broker->store().kept(*id)));
   }
-  for (const auto& worker : workers)
+  for (const auto& worker : workers) {
     if (!worker->idle()) violated("in the end nobody holds anything", worker->text());
+    oracle.check_told(worker->instance());
+  }
   for (const auto& worker : broker->core().view().workers)
     if (worker.leased_tasks != 0)
       violated("in the end nobody holds anything",

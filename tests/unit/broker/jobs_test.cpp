@@ -17,6 +17,34 @@ void set_up(Stage& stage, std::uint32_t slots, JobOptions options = map_job()) {
   stage.skip();
 }
 
+TEST(Acknowledgements, StandForSeveralMessagesAndComeWithinTheDelay) {
+  Stage stage(CoreConfig{}, 5ms);
+  set_up(stage, 1);
+  stage.submit("p", 1, 0, 2);
+  stage.submit("p", 1, 2, 2);
+  stage.results("w", 1, 0, 1);
+  EXPECT_THAT(stage.take({"accepted", "reports-taken"}), IsEmpty());
+  stage.pass(5ms);
+  const auto lines = stage.take({"accepted", "reports-taken"});
+  EXPECT_THAT(lines, ::testing::UnorderedElementsAre("after p: accepted 1 next=4",
+                                                     "after w: reports-taken 1"));
+  stage.pass(50ms);
+  EXPECT_THAT(stage.take({"accepted", "reports-taken"}), IsEmpty()) << "nothing more is owed";
+}
+
+TEST(Acknowledgements, ComeAtOnceForWhatIsRepeatedAndForTheSixteenth) {
+  Stage stage(CoreConfig{}, 5ms);
+  set_up(stage, 1);
+  stage.submit("p", 1, 0, 1);
+  EXPECT_THAT(stage.take({"accepted"}), IsEmpty());
+  stage.submit("p", 1, 0, 1);
+  EXPECT_THAT(stage.take({"accepted"}), ElementsAre("after p: accepted 1 next=1"));
+  for (std::uint64_t i = 1; i < limits::kAcksAtOnce; ++i) stage.submit("p", 1, i, 1);
+  EXPECT_THAT(stage.take({"accepted"}), IsEmpty());
+  stage.submit("p", 1, limits::kAcksAtOnce, 1);
+  EXPECT_THAT(stage.take({"accepted"}), ElementsAre("after p: accepted 1 next=17"));
+}
+
 TEST(ProducersOpen, IsIdempotentByKey) {
   Stage stage;
   set_up(stage, 1);

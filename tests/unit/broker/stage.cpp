@@ -14,14 +14,14 @@ JobOptions map_job() {
 }
 
 namespace {
-// Every acknowledgement at once: what follows from a message is seen in the same turn.
-CoreConfig prompt(CoreConfig config) {
-  config.ack_delay = nanoseconds(0);
+CoreConfig with_delay(CoreConfig config, nanoseconds ack_delay) {
+  config.ack_delay = ack_delay;
   return config;
 }
 }  // namespace
 
-Stage::Stage(CoreConfig config) : core_(prompt(std::move(config))) {}
+Stage::Stage(CoreConfig config, nanoseconds ack_delay)
+    : core_(with_delay(std::move(config), ack_delay)) {}
 
 void Stage::step(Event event) {
   core_.step(event, now_);

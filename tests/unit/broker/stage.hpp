@@ -40,7 +40,8 @@ struct FakeProducer {
 
 class Stage {
  public:
-  explicit Stage(CoreConfig config = {});
+  // Without a delay every acknowledgement is seen in the turn of what it answers.
+  explicit Stage(CoreConfig config = {}, nanoseconds ack_delay = nanoseconds(0));
 
   // ---- the world ----
   bool commits_at_once = true;   // like the memory store

@@ -269,6 +269,22 @@ TEST_F(SessionTest, AcknowledgesOnlyWhatIsTakenCareOf) {
   EXPECT_TRUE(sent<GatherAck>(turn()).empty());
 }
 
+TEST_F(SessionTest, PutsAcknowledgementsOffUntilTheDelayIsOverOrManyAreDue) {
+  session_ =
+      Session({.instance = kInstance, .host = "here", .pid = 1, .seed = 3, .ack_delay = 5ms}, now_);
+  const JobHandle job = running();
+  hear(rows(0, 1));
+  session_.rows_done(job, 1, now_);
+  EXPECT_TRUE(sent<GatherAck>(turn()).empty());
+  now_ += 5ms;
+  EXPECT_EQ(sent<GatherAck>(turn()).size(), 1u);
+  for (std::uint64_t i = 1; i <= limits::kAcksAtOnce; ++i) {
+    hear(rows(i, 1));
+    session_.rows_done(job, i + 1, now_);
+    EXPECT_EQ(sent<GatherAck>(turn()).size(), i == limits::kAcksAtOnce ? 1u : 0u) << i;
+  }
+}
+
 TEST_F(SessionTest, AsksForLostRowsAgainWithoutProgress) {
   const JobHandle job = running();
   hear(rows(0, 4));
