@@ -68,9 +68,22 @@ void Console::write(std::string_view text) {
   show();
 }
 
+int Console::write_data(int fd, std::string_view data) {
+  if (data.empty()) return 0;
+  if (!draws_bar_ || isatty(fd) == 0) return write_all(fd, data);
+  const std::lock_guard lock(mutex_);
+  hide();
+  const int error_number = write_all(fd, data);
+  at_line_start_ = data.back() == '\n';
+  show();
+  return error_number;
+}
+
 void Console::bar(std::string text) {
   if (!draws_bar_) return;
-  const std::lock_guard lock(mutex_);
+  // Who draws it also talks to the broker: it does not wait for a terminal that was stopped.
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock.owns_lock()) return;
   bar_ = std::move(text);
   shown_ = false;
   show();

@@ -24,6 +24,8 @@ class Console {
   void note(std::string_view text);
   // As it is, above the bar.
   void write(std::string_view text);
+  // Data for `fd`: on a terminal the bar makes room for it. The error number, or 0.
+  int write_data(int fd, std::string_view data);
   // Replaces the bar; cut to the width of the terminal.
   void bar(std::string text);
   void clear_bar();

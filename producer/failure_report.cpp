@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "producer/row_batch.hpp"
+#include "proto/limits.hpp"
 #include "proto/result_batch.hpp"
 #include "proto/value.hpp"
 
@@ -141,6 +142,10 @@ void FailureReport::rows(const Rows& rows, std::string_view blob) {
   if (quiet_ || told_ > told_max_) return;
   auto batch = RowBatch::make(rows, blob);
   if (!batch) return;
+  // The CLI leaves the limit of crashes as it is.
+  const bool crashed_out = rows.dead_lettered && rows.outcome == Outcome::kCrashed;
+  const std::uint32_t limit =
+      crashed_out && rows.attempt <= limits::kCrashLimit ? limits::kCrashLimit : 0;
   Row row;
   while (told_ <= told_max_) {
     const auto more = batch->next(row);
@@ -153,7 +158,7 @@ void FailureReport::rows(const Rows& rows, std::string_view blob) {
          .outcome = rows.outcome,
          .message = row.failure != nullptr ? std::string_view(row.failure->message) : "",
          .attempt = rows.attempt,
-         .limit = 0,
+         .limit = limit,
          .error_tail = row.output != nullptr ? std::string_view(row.output->err) : "",
          .dead_lettered = rows.dead_lettered}));
   }

@@ -76,7 +76,7 @@ struct WriterThread::State {
   bool flush(std::string& out, std::string& err) {
     console.write(err);
     err.clear();
-    const int error_number = write_all(fd, out);
+    const int error_number = console.write_data(fd, out);
     out.clear();
     if (error_number == 0) return true;
     stop_with(error_number);

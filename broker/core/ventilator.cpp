@@ -258,8 +258,8 @@ bool recall_from(World& world, Worker& victim, const Worker& idle) {
 const Worker* idle_worker(const World& world) {
   for (const auto& [load, ordinal, worker] : world.by_load) {
     if (load > 0 && worker->leased_tasks >= worker->slots) return nullptr;
-    const bool has_credit = worker->used.tasks < worker->credit.tasks &&
-                            (!worker->stuffed || worker->leases.empty());
+    const bool has_credit =
+        worker->used.tasks < worker->credit.tasks && (!worker->stuffed || worker->leases.empty());
     if (worker->leased_tasks < worker->slots && has_credit) return worker;
   }
   return nullptr;

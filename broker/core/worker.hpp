@@ -49,7 +49,7 @@ struct Worker {
 
   MonoTime heard;
   MonoTime heartbeat;  // the last one came then
-  bool gone = false;  // the transport lost it; it may come back until its leases end
+  bool gone = false;   // the transport lost it; it may come back until its leases end
   bool draining = false;
   std::uint32_t strikes{};
 

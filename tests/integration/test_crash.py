@@ -42,7 +42,7 @@ class AlwaysCrashing(FanmillTest):
         self.assertEqual({i for i, row in rows.items() if row["status"] != "ok"}, {3}, run)
         self.assertEqual(rows[3]["status"], "crashed")
         self.assertEqual(rows[3]["attempt"], 3)
-        for fact in (r"attempt 1 of 3", r"attempt 2 of 3", r"task 3 .*attempt 3; given up", r"(?i)signal 9|SIGKILL|killed", "last words of 3"):
+        for fact in (r"attempt 1 of 3", r"attempt 2 of 3", r"task 3 .*attempt 3 of 3; given up", r"(?i)signal 9|SIGKILL|killed", "last words of 3"):
             self.assertRegex(run.err(), fact)
 
     def test_alone_ends_too(self):

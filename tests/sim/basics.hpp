@@ -127,9 +127,7 @@ class Trace {
     last_.push_back(time + text);
     if (last_.size() > kKept) last_.pop_front();
   }
-  void hash(std::string_view bytes) {
-    hash_ = mix(hash_ ^ std::hash<std::string_view>{}(bytes));
-  }
+  void hash(std::string_view bytes) { hash_ = mix(hash_ ^ std::hash<std::string_view>{}(bytes)); }
   std::uint64_t hash() const { return hash_; }
   const std::deque<std::string>& last() const { return last_; }
 

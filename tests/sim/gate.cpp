@@ -101,7 +101,8 @@ int main(int argc, char** argv) {
     };
     batches.push_back(std::move(batch));
   }
-  run_batches(batches, static_cast<unsigned>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN))), 0);
+  run_batches(batches, static_cast<unsigned>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN))), 0,
+              batches.size());
 
   std::size_t found = 0;
   bool complete = !all.empty();

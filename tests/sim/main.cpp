@@ -18,11 +18,13 @@ namespace {
 using namespace fanmill::sim;
 
 constexpr std::uint64_t kBatch = 25;
-constexpr std::size_t kShown = 3;  // findings with their events
+constexpr std::size_t kLeastBatches = 20;  // 500 seeds, whatever the time limit
+constexpr std::size_t kShown = 3;          // findings with their events
 
 int usage() {
-  std::fputs("usage: fanmill-sim [--seeds A..B] [--seed N] [--trace] [--time-limit SECONDS] [-j N]\n",
-             stderr);
+  std::fputs(
+      "usage: fanmill-sim [--seeds A..B] [--seed N] [--trace] [--time-limit SECONDS] [-j N]\n",
+      stderr);
   return 2;
 }
 
@@ -35,7 +37,7 @@ int run(std::uint64_t first, std::uint64_t last, double time_limit, unsigned job
     batches.push_back(batch);
   }
   const auto began = std::chrono::steady_clock::now();
-  run_batches(batches, jobs, time_limit);
+  run_batches(batches, jobs, time_limit, kLeastBatches);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
   std::uint64_t seeds = 0;
   std::size_t found = 0;

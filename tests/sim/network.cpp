@@ -127,7 +127,8 @@ void Network::carry(Connection& connection, bool up, SessionId session, const Me
     carried = std::make_shared<const Carried>(wrapped(session, message));
   } else {
     auto back = decoded<Message>(header_);
-    if (!back) violated("what is encoded can be decoded", text_of(message) + ": " + back.error().message);
+    if (!back)
+      violated("what is encoded can be decoded", text_of(message) + ": " + back.error().message);
     carried = std::make_shared<const Carried>(std::move(*back));
   }
   for (const MonoTime time : times) {
@@ -145,15 +146,15 @@ void Network::send_up(PeerId from, SessionId session, const Message& message, co
                        session.value & 0xffff, text_of(message));
   });
   // What has left arrives even when the sender has closed or died meanwhile.
-  carry(*connection, true, session, message, blob,
-        [this, from](const Envelope<ToBroker>& envelope, const Blob& bytes, bool garbled) {
-          if (garbled) {
-            world_.broker->deliver(
-                broker::MalformedArrived{from, {ErrorCode::kProtocol, "garbled"}});
-          } else {
-            world_.broker->deliver(broker::MessageArrived{from, envelope, bytes});
-          }
-        });
+  carry(
+      *connection, true, session, message, blob,
+      [this, from](const Envelope<ToBroker>& envelope, const Blob& bytes, bool garbled) {
+        if (garbled) {
+          world_.broker->deliver(broker::MalformedArrived{from, {ErrorCode::kProtocol, "garbled"}});
+        } else {
+          world_.broker->deliver(broker::MessageArrived{from, envelope, bytes});
+        }
+      });
 }
 
 template <class Message>
@@ -201,8 +202,7 @@ void Network::to_broker(PeerId from, SessionId session, const FromProducer& mess
                         const Blob& blob) {
   send_up(from, session, message, blob);
 }
-void Network::from_broker(PeerId to, SessionId session, const ToWorker& message,
-                          const Blob& blob) {
+void Network::from_broker(PeerId to, SessionId session, const ToWorker& message, const Blob& blob) {
   send_down(to, session, message, blob);
 }
 void Network::from_broker(PeerId to, SessionId session, const ToProducer& message,

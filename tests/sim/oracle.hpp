@@ -27,8 +27,8 @@ enum class RunState : std::uint8_t {
   kFailed,
   kReportedSuccess,  // the agent has it
   kReportedFailure,
-  kCrashed,   // it killed its executor, or that was killed while it ran
-  kLost,      // with its agent
+  kCrashed,  // it killed its executor, or that was killed while it ran
+  kLost,     // with its agent
 };
 
 class Oracle {
@@ -103,18 +103,18 @@ class Oracle {
     std::optional<JobId> id;
     std::uint64_t put_write{};
     std::uint64_t close_write{};
-    std::uint64_t written{};                                       // next index, as written
+    std::uint64_t written{};                                      // next index, as written
     std::deque<std::pair<std::uint64_t, std::uint64_t>> commits;  // (write, next index)
     std::uint64_t durable_next{};
     std::vector<Task> tasks;
-    std::map<std::uint64_t, std::vector<IndexRange>> records;  // not dropped
+    std::map<std::uint64_t, std::vector<IndexRange>> records;                 // not dropped
     std::map<std::uint64_t, std::pair<std::uint64_t, std::uint64_t>> chunks;  // first: count, write
     bool cancelled{};
     bool dropped{};
     // ---- reading ----
-    std::uint64_t cursor{};        // of the next rows to arrive
+    std::uint64_t cursor{};                                    // of the next rows to arrive
     std::deque<std::pair<std::uint64_t, IndexRange>> untaken;  // (next, rows) that arrived
-    std::uint64_t acked{};         // the highest cursor that the broker has heard
+    std::uint64_t acked{};  // the highest cursor that the broker has heard
     std::uint64_t window{};
     struct Sent {
       std::uint64_t next, bytes;
@@ -193,7 +193,7 @@ class Oracle {
   std::uint64_t executions_ = 0;
   std::vector<Job> jobs_;
   std::map<JobId, std::uint32_t> ordinals_;
-  std::vector<Token> tokens_;  // by counter
+  std::vector<Token> tokens_;         // by counter
   std::deque<std::uint64_t> unseen_;  // tokens that no heartbeat may have seen, by time of sending
   std::map<SessionId, Session> sessions_;
   std::map<InstanceId, Instance> instances_;

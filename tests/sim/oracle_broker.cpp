@@ -81,9 +81,9 @@ void Oracle::hears(PeerId peer, SessionId session, const FromWorker& message) {
       for (std::uint64_t counter = 1; counter < tokens_.size(); ++counter) {
         Token& token = tokens_[counter];
         if (token.instance != hello->instance) continue;
-        const bool claimed = std::any_of(
-            hello->claims.begin(), hello->claims.end(),
-            [counter](const Claim& claim) { return claim.token.counter == counter; });
+        const bool claimed =
+            std::any_of(hello->claims.begin(), hello->claims.end(),
+                        [counter](const Claim& claim) { return claim.token.counter == counter; });
         if (claimed) {
           token.number = 0;
         } else {
@@ -127,8 +127,7 @@ void Oracle::hears(PeerId peer, SessionId session, const FromWorker& message) {
     if (job_told == nullptr) return;
     const IndexRange tasks{results->first, results->count};
     of.unacknowledged.push_back({results->report, job_told->plan->ordinal, tasks,
-                                 results->token.counter,
-                                 results->outcome == Outcome::kSucceeded});
+                                 results->token.counter, results->outcome == Outcome::kSucceeded});
     if (Token* held = token(results->token)) held->open.remove(tasks);
     for (TaskIndex at = tasks.first; at < tasks.end(); at = at + 1)
       for (Run& run : jobs_[job_told->plan->ordinal].tasks[at.value].runs)
@@ -207,10 +206,10 @@ void Oracle::broker_emits(const broker::Outgoing& out) {
         of.tasks.begin(), of.tasks.end(), [](const Task& task) { return task.record != 0; }));
     const bool all_acknowledged = of.acked >= of.cursor && recorded == of.counts.accepted;
     if (of.close_write == 0 || recorded != of.written || !all_acknowledged)
-      violated("a job ends when everything is acknowledged",
-               fmt::format("{}: {} of {} recorded, {} arrived, acknowledged up to {} of {}",
-                           of.plan->key, recorded, of.written, of.counts.accepted, of.acked,
-                           of.cursor));
+      violated(
+          "a job ends when everything is acknowledged",
+          fmt::format("{}: {} of {} recorded, {} arrived, acknowledged up to {} of {}",
+                      of.plan->key, recorded, of.written, of.counts.accepted, of.acked, of.cursor));
   }
   if (const auto* rows = std::get_if<Rows>(&to_producer)) {
     emits_rows(*rows, rows->values_bytes + rows->tuples_bytes);
@@ -220,9 +219,9 @@ void Oracle::broker_emits(const broker::Outgoing& out) {
 void Oracle::emits_rows(const Rows& rows, std::uint64_t bytes) {
   Job& of = job_of(rows.job, "Rows");
   if (of.plan->order == RowOrder::kInput && rows.first.value != rows.position)
-    violated("rows stream without gaps, in order",
-             fmt::format("{} rows at {} begin with {}", of.plan->key, rows.position,
-                         rows.first.value));
+    violated(
+        "rows stream without gaps, in order",
+        fmt::format("{} rows at {} begin with {}", of.plan->key, rows.position, rows.first.value));
   std::uint64_t in_flight = bytes;
   for (const Job::Sent& sent : of.in_flight) in_flight += sent.bytes;
   // Only the values and tuples of a blob are counted here: what they say is a lower bound.
@@ -276,9 +275,8 @@ void Oracle::emits_lease(SessionId session, const Lease& lease, std::uint64_t by
     if (task.last_token != 0) {
       const Token& before = tokens_[task.last_token];
       if (!before.released && before.open.contains(at))
-        violated("one live lease per task",
-                 fmt::format("{}: task {} is still leased as t{}", name(), at.value,
-                             task.last_token));
+        violated("one live lease per task", fmt::format("{}: task {} is still leased as t{}",
+                                                        name(), at.value, task.last_token));
     }
     task.last_token = counter;
   }

@@ -39,9 +39,8 @@ void Oracle::producer_cancels(std::uint32_t ordinal) { jobs_[ordinal].cancelled 
 void Oracle::producer_accepted(std::uint32_t ordinal, std::uint64_t next_index) {
   Job& of = jobs_[ordinal];
   if (!of.dropped && next_index > durable_next(of))
-    violated("accepted tuples are durable",
-             fmt::format("{}: the producer counts on {}, durable {}", of.plan->key, next_index,
-                         of.durable_next));
+    violated("accepted tuples are durable", fmt::format("{}: the producer counts on {}, durable {}",
+                                                        of.plan->key, next_index, of.durable_next));
 }
 
 void Oracle::rows_arrive(std::uint32_t ordinal, const Rows& rows, const Blob& blob) {
@@ -58,7 +57,8 @@ void Oracle::rows_arrive(std::uint32_t ordinal, const Rows& rows, const Blob& bl
     fail("rows stream without gaps, in order", rows.first);
   of.cursor = rows.next;
   of.untaken.push_back({rows.next, {rows.first, rows.count}});
-  if (rows.first.value + rows.count > of.tasks.size()) fail("rows are of submitted tasks", rows.first);
+  if (rows.first.value + rows.count > of.tasks.size())
+    fail("rows are of submitted tasks", rows.first);
 
   const std::string_view bytes = blob.view();
   std::size_t at_value = 0;
@@ -83,7 +83,8 @@ void Oracle::rows_arrive(std::uint32_t ordinal, const Rows& rows, const Blob& bl
   for (TaskIndex at = rows.first; at < rows.first + rows.count; at = at + 1) {
     Task& task = of.tasks[at.value];
     if (task.arrived) fail("each task is delivered once", at);
-    if (task.record == 0 || task.record_write > durable_) fail("rows are durable before they leave", at);
+    if (task.record == 0 || task.record_write > durable_)
+      fail("rows are durable before they leave", at);
     if (task.record_token != rows.token.counter || task.outcome != rows.outcome ||
         task.dead_lettered != rows.dead_lettered)
       fail("rows say what was recorded", at);
@@ -101,8 +102,7 @@ void Oracle::rows_arrive(std::uint32_t ordinal, const Rows& rows, const Blob& bl
     }
     const Behaviour behaviour = plan.behaviour(at.value);
     // A hanging task may end when the agent that should have killed it was stopped itself.
-    const bool never_succeeds =
-        behaviour == Behaviour::kFails || behaviour == Behaviour::kCrashes;
+    const bool never_succeeds = behaviour == Behaviour::kFails || behaviour == Behaviour::kCrashes;
 
     if (rows.outcome == Outcome::kSucceeded && never_succeeds)
       fail("what cannot succeed does not", at);
@@ -123,19 +123,20 @@ void Oracle::rows_taken(std::uint32_t ordinal, std::uint64_t cursor) {
 
 void Oracle::job_ended(std::uint32_t ordinal, const JobCounts& counts) {
   Job& of = jobs_[ordinal];
-  const bool complete = of.counts.accepted == of.written &&
-                        (of.cancelled || of.written == of.plan->tuples);
+  const bool complete =
+      of.counts.accepted == of.written && (of.cancelled || of.written == of.plan->tuples);
   if (of.ended || !complete)
     violated("a job ends with a row for each task",
              fmt::format("{}: {} rows of {} tasks", of.plan->key, of.counts.accepted, of.written));
   JobCounts seen = counts;
   seen.running = 0;
   if (seen != of.counts)
-    violated("the final counts are those of the rows",
-             fmt::format("{}: {} succeeded, {} failed, {} dead, {} cancelled told; {}, {}, {}, {} seen",
-                         of.plan->key, counts.succeeded, counts.failed, counts.dead_lettered,
-                         counts.cancelled, of.counts.succeeded, of.counts.failed,
-                         of.counts.dead_lettered, of.counts.cancelled));
+    violated(
+        "the final counts are those of the rows",
+        fmt::format("{}: {} succeeded, {} failed, {} dead, {} cancelled told; {}, {}, {}, {} seen",
+                    of.plan->key, counts.succeeded, counts.failed, counts.dead_lettered,
+                    counts.cancelled, of.counts.succeeded, of.counts.failed,
+                    of.counts.dead_lettered, of.counts.cancelled));
   of.ended = true;
 }
 

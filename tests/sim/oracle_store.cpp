@@ -49,8 +49,7 @@ void Oracle::on_write(const broker::StoreWrite& write, std::uint64_t number) {
       if (job.plan->key != put->key) continue;
       if (job.id)
         violated("the same key is the same job", fmt::format("{} was made twice", put->key));
-      if (put->options != job.plan->options)
-        violated("options arrive as given", put->key);
+      if (put->options != job.plan->options) violated("options arrive as given", put->key);
       job.id = put->job;
       job.put_write = number;
       ordinals_[put->job] = i;
@@ -120,8 +119,7 @@ void Oracle::on_write(const broker::StoreWrite& write, std::uint64_t number) {
   const auto& drop = std::get<broker::DropJob>(write);
   Job& job = job_of(drop.job, "DropJob");
   if (job.close_write == 0 ||
-      std::any_of(job.tasks.begin(),
-                  job.tasks.begin() + static_cast<std::ptrdiff_t>(job.written),
+      std::any_of(job.tasks.begin(), job.tasks.begin() + static_cast<std::ptrdiff_t>(job.written),
                   [](const Task& task) { return !task.taken; }))
     violated("a job is forgotten only when delivered", job.plan->key);
   job.dropped = true;
@@ -134,9 +132,9 @@ void Oracle::check_record(Job& job, const broker::PutRecord& put, std::uint64_t 
   };
   if (put.valid.empty()) violated("records are of tasks", job.plan->key);
   for (const IndexRange& range : put.valid) {
-    const bool inside = put.outcome == Outcome::kCancelled ||
-                        (range.first >= put.batch_first &&
-                         range.end() <= put.batch_first + put.batch_count);
+    const bool inside =
+        put.outcome == Outcome::kCancelled ||
+        (range.first >= put.batch_first && range.end() <= put.batch_first + put.batch_count);
     if (range.empty() || range.end().value > job.written || !inside)
       violated("records are of accepted tasks", name(range.first));
     for (TaskIndex at = range.first; at < range.end(); at = at + 1) {
@@ -183,9 +181,9 @@ void Oracle::check_failures(const Job& job, const broker::PutRecord& put) {
   const std::uint64_t token = put.token.counter;
   const auto fail = [&](const char* invariant, TaskIndex at) {
     const Task& task = job.tasks[at.value];
-    violated(invariant, fmt::format("{} task {} under t{}, last leased as t{}, {} runs",
-                                    job.plan->key, at.value, token, task.last_token,
-                                    task.runs.size()));
+    violated(invariant,
+             fmt::format("{} task {} under t{}, last leased as t{}, {} runs", job.plan->key,
+                         at.value, token, task.last_token, task.runs.size()));
   };
   std::vector<Failure> failures;
   if (put.outcome != Outcome::kCancelled) {

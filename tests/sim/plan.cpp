@@ -21,7 +21,8 @@ JobPlan make_job(Random& random, std::uint32_t ordinal, std::uint32_t producer, 
   job.options.name = job.key;
   job.options.priority = random.chance(0.2) ? static_cast<std::int32_t>(random.between(0, 2)) : 0;
   job.options.retries = random.chance(0.5) ? static_cast<std::uint32_t>(random.between(1, 3)) : 0;
-  job.options.crash_limit = random.chance(0.3) ? static_cast<std::uint32_t>(random.between(1, 4)) : 0;
+  job.options.crash_limit =
+      random.chance(0.3) ? static_cast<std::uint32_t>(random.between(1, 4)) : 0;
   job.options.rows_with_tuples = random.chance(0.3);
   job.options.forget_when_delivered = random.chance(0.75);
   job.options.wait_workers_ms = 3'600'000;
@@ -61,8 +62,9 @@ JobPlan make_job(Random& random, std::uint32_t ordinal, std::uint32_t producer, 
       break;
   }
   job.rare_every = std::max<std::uint64_t>(20, job.tuples / random.between(1, 8));
-  job.chunk_tuples = random.chance(0.3) ? limits::kChunkTuplesMax
-                                        : random.between(1, std::max<std::uint64_t>(2, job.tuples / 4));
+  job.chunk_tuples = random.chance(0.3)
+                         ? limits::kChunkTuplesMax
+                         : random.between(1, std::max<std::uint64_t>(2, job.tuples / 4));
   if (random.chance(0.3)) job.feed_pause = random.magnitude(1ms, 2s);
   const std::uint64_t chunks = job.tuples / job.chunk_tuples + 1;
   if (chunks > 40) job.feed_pause = std::min<nanoseconds>(job.feed_pause, 100ms);
@@ -132,9 +134,10 @@ void plan_network(Random& random, Plan& plan) {
   plan.partition_holds = random.chance(0.4);
   plan.peer_gone = random.chance(0.5);
   plan.codec = random.chance(0.4) ? 1.0 : random.chance(0.5) ? 0.1 : 0.0;
+  if (random.chance(0.1)) plan.start_failures = random.chance(0.3) ? 0.7 : 0.1;
   plan.turn_delay = random.chance(0.5) ? nanoseconds(0) : random.magnitude(1us, 20ms);
   plan.commit_min = random.chance(0.3) ? nanoseconds(0) : random.magnitude(1us, 10ms);
-  plan.commit_max = plan.commit_min + (random.chance(0.3) ? nanoseconds(0)
+  plan.commit_max = plan.commit_min + (random.chance(0.3)   ? nanoseconds(0)
                                        : random.chance(0.2) ? random.magnitude(1ms, 3s)
                                                             : random.magnitude(1us, 50ms));
 }
@@ -243,8 +246,8 @@ Plan make_plan(std::uint64_t seed) {
     serial += serial_seconds(job) *
               (job.options.spec.function == "rare" ? 1.0 * slots / plan.workers[0].slots : 1.0);
     const double chunks = static_cast<double>(job.tuples / job.chunk_tuples + 1);
-    feeding = std::max(feeding, chunks * seconds(job.feed_pause) +
-                                    static_cast<double>(job.closes_late_ms) / 1e3);
+    feeding = std::max(
+        feeding, chunks * seconds(job.feed_pause) + static_cast<double>(job.closes_late_ms) / 1e3);
     retrying = std::max(retrying, 2.0 * (1 << job.options.retries));
   }
   const double estimate = std::clamp(serial / slots + feeding, 0.05, 300.0);
@@ -252,36 +255,42 @@ Plan make_plan(std::uint64_t seed) {
   nanoseconds horizon(static_cast<std::int64_t>(1e9 * estimate));
   for (const Fault& fault : plan.faults) horizon = std::max(horizon, fault.at + fault.lasts);
   plan.horizon = horizon;
-  plan.liveness = nanoseconds(
-      static_cast<std::int64_t>(1e9 * (240 + 3 * serial / slots + 2 * feeding + retrying)));
+  // A narrow window lets the next chunk come only when the slowest task of an earlier one has
+  // ended.
+  const bool narrow = plan.producer_window_tasks < limits::kProducerWindowTasks ||
+                      plan.producer_window_bytes < limits::kProducerWindowBytes ||
+                      plan.results_cap < limits::kResultsCap;
+  plan.liveness = nanoseconds(static_cast<std::int64_t>(
+      1e9 * (240 + 3 * serial / (narrow ? 1 : slots) + 2 * feeding + retrying)));
   for (const JobPlan& job : plan.jobs) {
     // A window of a few rows costs a round trip each; a reader who waits costs more.
-    const nanoseconds round = 4 * (plan.latency + plan.jitter + plan.turn_delay + plan.commit_max) +
-                              job.read_pause;
+    const nanoseconds round =
+        4 * (plan.latency + plan.jitter + plan.turn_delay + plan.commit_max) + job.read_pause;
     plan.liveness += round * static_cast<std::int64_t>(job.tuples);
   }
   return plan;
 }
 
 std::string Plan::text() const {
-  std::string all = fmt::format(
-      "seed {}: {} workers (slots", seed, workers.size());
+  std::string all = fmt::format("seed {}: {} workers (slots", seed, workers.size());
   for (const WorkerPlan& worker : workers) all += fmt::format(" {}", worker.slots);
   all += fmt::format(
-      "), {} producers, latency {:.6f}+{:.6f} s, loss {}, repeat {}, reorder {}, garble {}, turn {:.6f} s, "
+      "), {} producers, latency {:.6f}+{:.6f} s, loss {}, repeat {}, reorder {}, garble {}, turn "
+      "{:.6f} s, "
       "commit {:.6f}..{:.6f} s, horizon {:.3f} s\n",
       producers, seconds(latency), seconds(jitter), loss, repeat, reorder, garble,
       seconds(turn_delay), seconds(commit_min), seconds(commit_max), seconds(horizon));
   for (const JobPlan& job : jobs) {
     all += fmt::format(
-        "  {} of producer {}: {} tuples of {:.6f}/{:.6f} s, function {}, {}{}{}, retries {}, crash limit {}, "
+        "  {} of producer {}: {} tuples of {:.6f}/{:.6f} s, function {}, {}{}{}, retries {}, crash "
+        "limit {}, "
         "fail {}/{}, crash {}/{}, time limit {} ms{}\n",
         job.key, job.producer, job.tuples, seconds(job.usual), seconds(job.rare),
         job.options.spec.function, job.order == RowOrder::kInput ? "input order" : "as completed",
         job.options.forget_when_delivered ? ", forget" : "",
-        job.options.rows_with_tuples ? ", with tuples" : "", job.options.retries,
-        job.crash_limit(), job.fail_once, job.fail, job.crash_once, job.crash,
-        job.options.spec.time_limit_ms, job.cancel_after ? ", cancelled" : "");
+        job.options.rows_with_tuples ? ", with tuples" : "", job.options.retries, job.crash_limit(),
+        job.fail_once, job.fail, job.crash_once, job.crash, job.options.spec.time_limit_ms,
+        job.cancel_after ? ", cancelled" : "");
   }
   return all;
 }

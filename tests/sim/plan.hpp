@@ -62,8 +62,8 @@ enum class FaultKind : std::uint8_t {
   kPauseWorker,
   kPauseProducer,
   kPauseBroker,
-  kPartition,  // of one peer's link: to the broker, from it, or both
-  kDisconnect, // the transport loses a connection; the peer notices later by itself
+  kPartition,   // of one peer's link: to the broker, from it, or both
+  kDisconnect,  // the transport loses a connection; the peer notices later by itself
 };
 struct Fault {
   FaultKind kind{};
@@ -90,6 +90,8 @@ struct Plan {
   bool partition_holds{};  // what is sent in a partition arrives after it (a live TCP connection)
   bool peer_gone{};        // the broker is told of closed connections
   double codec{};          // of messages that pass through the real codec
+
+  double start_failures{};  // of executors
 
   // Broker.
   nanoseconds turn_delay{};  // messages collected for one turn

@@ -57,7 +57,7 @@ void on_fatal(int signal) {
 
 void catch_fatal() {
   for (const int signal : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGALRM}) {
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = on_fatal;
     action.sa_flags = static_cast<int>(SA_NODEFER);
     sigaction(signal, &action, nullptr);
@@ -106,8 +106,8 @@ Child start_child(Batch& batch, std::uint64_t from) {
   Child child;
   child.batch = &batch;
   child.next = from;
-  void* memory = mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                      -1, 0);
+  void* memory =
+      mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   child.board = new (memory) Board{};
   child.errors = std::tmpfile();
   std::fflush(stdout);
@@ -159,7 +159,8 @@ void finish_child(Child& child, int status) {
 
 }  // namespace
 
-void run_batches(std::vector<Batch>& batches, unsigned at_a_time, double deadline_s) {
+void run_batches(std::vector<Batch>& batches, unsigned at_a_time, double deadline_s,
+                 std::size_t least) {
   const auto began = std::chrono::steady_clock::now();
   const auto over = [&] {
     const std::chrono::duration<double> gone = std::chrono::steady_clock::now() - began;
@@ -167,8 +168,9 @@ void run_batches(std::vector<Batch>& batches, unsigned at_a_time, double deadlin
   };
   std::vector<Child> children;
   std::size_t next = 0;
+  const auto enough_run = [&] { return next >= least && over(); };
   while (next < batches.size() || !children.empty()) {
-    while (next < batches.size() && children.size() < at_a_time && !over()) {
+    while (next < batches.size() && children.size() < at_a_time && !enough_run()) {
       children.push_back(start_child(batches[next], batches[next].first));
       ++next;
     }
@@ -183,7 +185,8 @@ void run_batches(std::vector<Batch>& batches, unsigned at_a_time, double deadlin
     const std::uint64_t from = child->next;
     children.erase(child);
     const bool enough = batch.stop_at_first && !batch.findings.empty();
-    if (from <= batch.last && !enough && !over()) children.push_back(start_child(batch, from));
+    if (from <= batch.last && !enough && !enough_run())
+      children.push_back(start_child(batch, from));
   }
 }
 

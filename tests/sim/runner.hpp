@@ -17,14 +17,16 @@ struct Finding {
 
 struct Batch {
   std::uint64_t first{}, last{};
-  std::function<void()> prepare;   // in the child, before the first seed
-  bool stop_at_first = false;      // else the rest of the batch goes on after a finding
-  std::vector<Finding> findings;   // by seed
+  std::function<void()> prepare;  // in the child, before the first seed
+  bool stop_at_first = false;     // else the rest of the batch goes on after a finding
+  std::vector<Finding> findings;  // by seed
   std::uint64_t seeds_run{};
 };
 
-// Runs all batches, so many at a time, until `deadline_s` seconds have passed (0: none).
-void run_batches(std::vector<Batch>& batches, unsigned at_a_time, double deadline_s);
+// Runs all batches, so many at a time, until `deadline_s` seconds have passed (0: none), but in any
+// case the first `least`.
+void run_batches(std::vector<Batch>& batches, unsigned at_a_time, double deadline_s,
+                 std::size_t least);
 
 // Runs one seed in this process, printing every event. Returns whether all promises were kept.
 bool run_traced(std::uint64_t seed);

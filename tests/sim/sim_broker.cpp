@@ -106,13 +106,13 @@ void SimBroker::commit_later() {
     return;
   }
   committing_ = true;
-  world_.events.after(
-      world_.random.between(plan.commit_min, plan.commit_max), [this, number = store_.written()] {
-        committing_ = false;
-        store_.commit(number);
-        turn_at(world_.now());
-        if (store_.written() > store_.durable()) commit_later();
-      });
+  world_.events.after(world_.random.between(plan.commit_min, plan.commit_max),
+                      [this, number = store_.written()] {
+                        committing_ = false;
+                        store_.commit(number);
+                        turn_at(world_.now());
+                        if (store_.written() > store_.durable()) commit_later();
+                      });
 }
 
 void SimBroker::send(const broker::Outgoing& message) {

@@ -94,12 +94,12 @@ void SimExecutor::go() {
       violated("executors are given the tuples of their tasks",
                fmt::format("{} task {}", work.job->key, index));
     const std::uint32_t crashed = world_.oracle.crashed_before(work.job->ordinal, index);
-    execution_ = world_.oracle.task_starts(instance_, work.job->ordinal, index,
-                                           work.frame.token.counter);
+    execution_ =
+        world_.oracle.task_starts(instance_, work.job->ordinal, index, work.frame.token.counter);
     const Behaviour behaviour = work.job->behaviour(index);
     const nanoseconds takes = work.job->duration(index);
-    const bool crashes = behaviour == Behaviour::kCrashes ||
-                         (behaviour == Behaviour::kCrashesOnce && crashed == 0);
+    const bool crashes =
+        behaviour == Behaviour::kCrashes || (behaviour == Behaviour::kCrashesOnce && crashed == 0);
     if (takes < kShort && !crashes) {
       spent += takes + 1ns;
       end_task(work, takes);
@@ -147,9 +147,9 @@ void SimExecutor::end_task(Work& work, nanoseconds took) {
   const std::uint64_t token = work.frame.token.counter;
   const std::uint32_t ordinal = work.job->ordinal;
   const Behaviour behaviour = work.job->behaviour(index);
-  const bool fails = behaviour == Behaviour::kFails ||
-                     (behaviour == Behaviour::kFailsOnce &&
-                      world_.oracle.failed_before(ordinal, index) == 0);
+  const bool fails =
+      behaviour == Behaviour::kFails ||
+      (behaviour == Behaviour::kFailsOnce && world_.oracle.failed_before(ordinal, index) == 0);
   begin_report(work, fails ? Outcome::kFailed : Outcome::kSucceeded);
   if (fails) {
     Failure failure;

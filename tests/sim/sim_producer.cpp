@@ -102,8 +102,7 @@ void SimProducer::feed(Feed& feed) {
   }
   if (feed.next < feed.plan->tuples && feed.feed_at > now) turn_at(feed.feed_at);
   if (!feed.cancelled && !feed.closed && feed.next == feed.plan->tuples) {
-    if (!feed.close_at)
-      feed.close_at = now + std::chrono::milliseconds(feed.plan->closes_late_ms);
+    if (!feed.close_at) feed.close_at = now + std::chrono::milliseconds(feed.plan->closes_late_ms);
     if (now >= *feed.close_at) {
       feed.closed = true;
       session_.close(feed.handle, now);

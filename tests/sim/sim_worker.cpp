@@ -71,9 +71,8 @@ void SimWorker::drain(nanoseconds down) {
 
 void SimWorker::pause(nanoseconds gap) {
   if (!agent_) return;
-  world_.tell([&] {
-    return fmt::format("worker {} pauses for {} ms", number_, gap.count() / 1'000'000);
-  });
+  world_.tell(
+      [&] { return fmt::format("worker {} pauses for {} ms", number_, gap.count() / 1'000'000); });
   paused_until_ = std::max(paused_until_, world_.now() + gap);
   turn_at(paused_until_);
 }
@@ -183,6 +182,10 @@ void SimWorker::begin_executor(std::uint32_t slot) {
                                        "", "last words"});
   };
   slots_[slot].executor = std::make_shared<SimExecutor>(world_, instance_, std::move(agent));
+  if (!world_.calm && world_.random.chance(world_.plan.start_failures)) {
+    slots_[slot].executor->kill(1, RunState::kLost);
+    return;
+  }
   executor::Hello hello;
   hello.version = kExecutorProtocolVersion;
   hello.uses_page = true;
@@ -201,44 +204,44 @@ bool SimWorker::carry_out(worker::AgentDuties duties) {
       world_.network->to_broker(connection_, send.session, send.message, send.blob);
   }
   for (const worker::ExecutorDuty& duty : duties.executors) {
-    std::visit(
-        Overloaded{
-            [&](const worker::DealBind& d) {
-              if (auto& executor = slots_[d.slot].executor) executor->give(d.bind);
-            },
-            [&](const worker::DealWork& d) {
-              world_.oracle.agent_deals(instance_, d.work.job, d.work.token,
-                                        {d.work.first, d.work.count});
-              world_.tell([&] {
-                return fmt::format("worker {} deals [{},{}) t{} to executor {} at {}", number_,
-                                   d.work.first.value, d.work.first.value + d.work.count,
-                                   d.work.token.counter, d.slot, d.work.position);
-              });
-              auto& executor = slots_[d.slot].executor;
-              if (!executor) return;
-              executor->raise_end(d.end);
-              executor->give(d.work, d.blob);
-            },
-            [&](const worker::DealForget& d) {
-              if (auto& executor = slots_[d.slot].executor) executor->give(d.forget);
-            },
-            [&](const worker::LowerEnd& d) {
-              auto& executor = slots_[d.slot].executor;
-              const std::uint64_t from = executor ? executor->lower_end(d.end) : d.end;
-              world_.tell([&] {
-                return fmt::format("worker {} lowers the end of executor {} to {}: from {}",
-                                   number_, d.slot, d.end, from);
-              });
-              step(worker::ExecutorFreed{d.slot, from});
-              again = true;
-            },
-            [&](const worker::KillExecutor& d) {
-              if (auto& executor = slots_[d.slot].executor)
-                executor->kill(9, RunState::kCrashed);
-            },
-            [&](const worker::StartExecutor& d) { begin_executor(d.slot); },
-        },
-        duty);
+    std::visit(Overloaded{
+                   [&](const worker::DealBind& d) {
+                     if (auto& executor = slots_[d.slot].executor) executor->give(d.bind);
+                   },
+                   [&](const worker::DealWork& d) {
+                     world_.oracle.agent_deals(instance_, d.work.job, d.work.token,
+                                               {d.work.first, d.work.count});
+                     world_.tell([&] {
+                       return fmt::format("worker {} deals [{},{}) t{} to executor {} at {}",
+                                          number_, d.work.first.value,
+                                          d.work.first.value + d.work.count, d.work.token.counter,
+                                          d.slot, d.work.position);
+                     });
+                     auto& executor = slots_[d.slot].executor;
+                     if (!executor) return;
+                     executor->raise_end(d.end);
+                     executor->give(d.work, d.blob);
+                   },
+                   [&](const worker::DealForget& d) {
+                     if (auto& executor = slots_[d.slot].executor) executor->give(d.forget);
+                   },
+                   [&](const worker::LowerEnd& d) {
+                     auto& executor = slots_[d.slot].executor;
+                     const std::uint64_t from = executor ? executor->lower_end(d.end) : d.end;
+                     world_.tell([&] {
+                       return fmt::format("worker {} lowers the end of executor {} to {}: from {}",
+                                          number_, d.slot, d.end, from);
+                     });
+                     step(worker::ExecutorFreed{d.slot, from});
+                     again = true;
+                   },
+                   [&](const worker::KillExecutor& d) {
+                     if (auto& executor = slots_[d.slot].executor)
+                       executor->kill(9, RunState::kCrashed);
+                   },
+                   [&](const worker::StartExecutor& d) { begin_executor(d.slot); },
+               },
+               duty);
   }
   if (duties.finished) {
     world_.tell([&] { return fmt::format("worker {} has drained", number_); });

@@ -35,10 +35,12 @@ struct Text {
   std::string operator()(const GatherAck& m) const {
     return fmt::format("GatherAck {} {}", id(m.job), m.cursor);
   }
-  std::string operator()(const CancelJob& m) const { return fmt::format("CancelJob {}", id(m.job)); }
+  std::string operator()(const CancelJob& m) const {
+    return fmt::format("CancelJob {}", id(m.job));
+  }
   std::string operator()(const WorkerHello& m) const {
-    std::string text = fmt::format("WorkerHello attempt {}, {} slots, {}", m.attempt, m.slots,
-                                   credit(m.credit));
+    std::string text =
+        fmt::format("WorkerHello attempt {}, {} slots, {}", m.attempt, m.slots, credit(m.credit));
     for (const Claim& claim : m.claims)
       text += fmt::format(" t{}{}", claim.token.counter, ranges(claim.unfinished));
     return text;

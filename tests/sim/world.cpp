@@ -112,7 +112,8 @@ void World::check_the_end() {
   };
   // A task that still runs may outlast its job's end: a second attempt, or of a cancelled job.
   nanoseconds longest = 100s;
-  for (const Fault& fault : plan.faults) longest = std::max(longest, fault.at + fault.lasts - (now() - begin) + 100s);
+  for (const Fault& fault : plan.faults)
+    longest = std::max(longest, fault.at + fault.lasts - (now() - begin) + 100s);
   for (const JobPlan& job : plan.jobs) longest = std::max(longest, 2 * job.rare + 100s);
   for (const JobPlan& job : plan.jobs)
     longest = std::max<nanoseconds>(
@@ -121,9 +122,8 @@ void World::check_the_end() {
   for (const JobPlan& job : plan.jobs) {
     const auto id = oracle.id_of(job.ordinal);
     if (job.options.forget_when_delivered && id && broker->store().kept(*id) != 0)
-      violated("what was delivered is forgotten",
-               fmt::format("{}: {} chunks and records are left", job.key,
-                           broker->store().kept(*id)));
+      violated("what was delivered is forgotten", fmt::format("{}: {} chunks and records are left",
+                                                              job.key, broker->store().kept(*id)));
   }
   for (const auto& worker : workers) {
     if (!worker->idle()) violated("in the end nobody holds anything", worker->text());

@@ -14,6 +14,7 @@ namespace {
 constexpr char kNil = static_cast<char>(0xc0);
 
 void sleep_for(double seconds) {
+  if (seconds <= 0) return;
   timespec until{};
   clock_gettime(CLOCK_MONOTONIC, &until);
   const double whole = std::floor(seconds);
