@@ -95,13 +95,10 @@ Held held_of(const Worker& worker, std::uint64_t leases_seen) {
 }
 
 // Ends a lease that never came: the worker does not count it, so the broker must not either, or
-// every lost message would use up credit for ever. A worker that has said nothing for long may
-// still find it among what waits for it.
+// every lost message would use up credit for ever.
 void release_lost(World& world, Worker& worker, std::uint64_t counter) {
   const HeldLease& lease = worker.leases.at(counter);
-  const bool heard_since = worker.heartbeat >= lease.sent + world.config.lease_duration / 2;
-  const bool named_the_rest = lease.number <= worker.leases_seen;
-  if (lease.number != 0 && !lease.reported && (heard_since || named_the_rest)) {
+  if (lease.number != 0 && !lease.reported) {
     worker.used.tasks -= lease.unfinished.count();
     worker.used.bytes -= lease.bytes;
     worker.stuffed = false;
@@ -121,12 +118,15 @@ void return_unnamed(World& world, Worker& worker, const WorkerHeartbeat& heartbe
   for (const std::uint64_t counter : lost) release_lost(world, worker, counter);
 }
 
-// Leases that no heartbeat has named a whole lease after they were sent.
+// Leases that no heartbeat has named a whole lease after they were sent. A worker that has said
+// nothing since may still find them among what waits for it: its own silence ends them.
 void expire_unseen(World& world, Worker& worker) {
   std::vector<std::uint64_t> expired;
   for (auto it = worker.leases.rbegin();
        it != worker.leases.rend() && it->second.number > worker.leases_seen; ++it) {
-    if (!it->second.reported && it->second.sent + world.config.lease_duration <= world.now)
+    const HeldLease& lease = it->second;
+    const bool heard_since = worker.heartbeat >= lease.sent + world.config.lease_duration / 2;
+    if (!lease.reported && heard_since && lease.sent + world.config.lease_duration <= world.now)
       expired.push_back(it->first);
   }
   world.expired_leases += expired.size();
@@ -244,9 +244,13 @@ void check_worker(World& world, SessionId session) {
     world.touch(*worker);
   }
   MonoTime next = end;
+  const MonoTime again = world.now + world.config.heartbeat_interval / 2;
   for (auto it = worker->leases.rbegin();
-       it != worker->leases.rend() && it->second.number > worker->leases_seen; ++it)
-    if (!it->second.reported) next = std::min(next, it->second.sent + world.config.lease_duration);
+       it != worker->leases.rend() && it->second.number > worker->leases_seen; ++it) {
+    if (it->second.reported) continue;
+    const MonoTime due = it->second.sent + world.config.lease_duration;
+    next = std::min(next, due > world.now ? due : again);
+  }
   world.timers.arm(next, TimerKind::kWorker, session.value);
 }
 

@@ -193,8 +193,9 @@ class Oracle {
   std::uint64_t executions_ = 0;
   std::vector<Job> jobs_;
   std::map<JobId, std::uint32_t> ordinals_;
-  std::vector<Token> tokens_;         // by counter
-  std::deque<std::uint64_t> unseen_;  // tokens that no heartbeat may have seen, by time of sending
+  std::vector<Token> tokens_;  // by counter
+  // Tokens that no heartbeat may have seen, in the order in which they were sent.
+  std::map<SessionId, std::deque<std::uint64_t>> unseen_;
   std::map<SessionId, Session> sessions_;
   std::map<InstanceId, Instance> instances_;
 };

@@ -30,7 +30,6 @@ void Oracle::release_lost(Token& token) {
   token.released = true;
   if (token.refunded || token.number == 0 || token.open.count() != token.tasks.count) return;
   Session& of = sessions_[token.session];
-  if (of.heartbeat < token.sent + kLease / 2 && token.number > of.leases_seen) return;
   token.refunded = true;
   of.used.tasks -= token.tasks.count;
   of.used.bytes -= token.bytes;
@@ -56,12 +55,16 @@ void Oracle::broker_hears(const broker::Event& event) {
 
 // Silence may end leases in any step, as the core serves its timers in each.
 void Oracle::broker_stepped() {
-  while (!unseen_.empty()) {
-    Token& token = tokens_[unseen_.front()];
-    const bool seen = token.number <= sessions_[token.session].leases_seen;
-    if (!seen && token.sent + kLease > now_) break;
-    if (!seen) release_lost(token);
-    unseen_.pop_front();
+  for (auto& [id, tokens] : unseen_) {
+    const Session& of = sessions_[id];
+    while (!tokens.empty()) {
+      Token& token = tokens_[tokens.front()];
+      const bool seen = token.number <= of.leases_seen;
+      const bool expired = token.sent + kLease <= now_ && of.heartbeat >= token.sent + kLease / 2;
+      if (!seen && !expired) break;
+      if (!seen) release_lost(token);
+      tokens.pop_front();
+    }
   }
   for (auto& [id, instance] : instances_) {
     if (instance.attempt == 0 || instance.heard + kLease > now_) continue;
@@ -290,7 +293,7 @@ void Oracle::emits_lease(SessionId session, const Lease& lease, std::uint64_t by
   made.number = lease.lease;
   made.sent = now_;
   made.bytes = bytes;
-  unseen_.push_back(counter);
+  unseen_[session].push_back(counter);
 }
 
 void Oracle::check_leases(const broker::CoreView& view) const {

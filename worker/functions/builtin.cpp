@@ -2,7 +2,8 @@
 #include <errno.h>
 #include <time.h>
 
-#include <cmath>
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 
 #include "worker/functions/arguments.hpp"
@@ -13,19 +14,36 @@ namespace {
 
 constexpr char kNil = static_cast<char>(0xc0);
 
+// Exact to a few microseconds: a process that sleeps is woken late by some tens, so it asks to be
+// woken earlier by what it lately was late, and waits out the rest awake.
+class ExactSleeper {
+ public:
+  void sleep(double seconds) {
+    if (seconds <= 0) return;
+    const auto until = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                          std::chrono::duration<double>(seconds));
+    const auto wake = until - late_;
+    const auto since_epoch = wake.time_since_epoch();
+    const auto whole = std::chrono::floor<std::chrono::seconds>(since_epoch);
+    const timespec at{whole.count(), std::chrono::nanoseconds(since_epoch - whole).count()};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr) == EINTR) {
+    }
+    const auto now = Clock::now();
+    // One far too late was kept from its core, which says nothing about the next.
+    late_ += (std::clamp<Clock::duration>(now - wake, {}, kLateMost) - late_) / 8;
+    while (Clock::now() < until) {
+    }
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;  // CLOCK_MONOTONIC
+  static constexpr Clock::duration kLateMost = std::chrono::microseconds(30);
+  Clock::duration late_{};
+};
+
 void sleep_for(double seconds) {
-  if (seconds <= 0) return;
-  timespec until{};
-  clock_gettime(CLOCK_MONOTONIC, &until);
-  const double whole = std::floor(seconds);
-  until.tv_sec += static_cast<time_t>(whole);
-  until.tv_nsec += static_cast<long>(std::llround((seconds - whole) * 1e9));
-  if (until.tv_nsec >= 1'000'000'000) {
-    until.tv_nsec -= 1'000'000'000;
-    ++until.tv_sec;
-  }
-  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) == EINTR) {
-  }
+  static ExactSleeper sleeper;  // an executor has one thread
+  sleeper.sleep(seconds);
 }
 
 class Sleep : public Function {
