@@ -104,7 +104,8 @@ void describe(A& a, M& m) {
 template <class A, wire::Of<WorkerHeartbeat> M>
 void describe(A& a, M& m) {
   a(m.credit, m.leases_seen, m.reports_sent, m.held_count, m.held_digest,
-    wire::at_most(m.running, limits::kRunningNamedMax), m.draining, m.list_attached, m.held);
+    wire::at_most(m.running, limits::kRunningNamedMax), m.draining, m.list_attached, m.held,
+    m.number);
 }
 template <class A, wire::Of<Results> M>
 void describe(A& a, M& m) {
@@ -153,7 +154,7 @@ void describe(A& a, M& m) {
 }
 template <class A, wire::Of<HeartbeatReply> M>
 void describe(A& a, M& m) {
-  a(m.list_wanted);
+  a(m.list_wanted, m.number);
 }
 template <class A, wire::Of<UnknownSession> M>
 void describe(A& a, M&) {

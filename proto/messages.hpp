@@ -202,6 +202,7 @@ struct WorkerHeartbeat {
   bool draining{};                   // give no more
   bool list_attached{};              // `held` is complete
   std::vector<AttemptToken> held;
+  std::uint64_t number{};  // from 1 in each session; the reply names it
 };
 
 // Tasks [first, first + count) of one lease ended alike. Blob: see result_batch.hpp; opaque to the
@@ -318,7 +319,8 @@ struct Refused {
 };
 
 struct HeartbeatReply {
-  bool list_wanted{};  // a worker's next heartbeat is to carry the list of what it holds
+  bool list_wanted{};      // a worker's next heartbeat is to carry the list of what it holds
+  std::uint64_t number{};  // of the worker's heartbeat that it answers; 0 to a producer
 };
 struct UnknownSession {};  // say HELLO again
 

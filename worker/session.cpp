@@ -10,7 +10,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::uint32_t kSilentMax = 3;  // heartbeats or hellos without an answer
+constexpr std::uint32_t kSilentMax = 3;     // heartbeats or hellos without an answer
+constexpr std::size_t kUnansweredMax = 64;  // heartbeats that an answer is still related to
 constexpr auto kOffersWait = std::chrono::seconds(2);
 constexpr std::size_t kGapsMax = 4096;
 
@@ -79,8 +80,8 @@ Session::Arrival Session::receive(const Envelope<ToWorker>& envelope, MonoTime n
     lease_duration_ = bounded(welcome->lease_ms);
     heartbeat_at_ = now + jitter_.spread(heartbeat_interval_, 0.9, 1.1);
     silent_ = 0;
-    unanswered_.reset();
-    unanswered_count_ = late_answers_ = 0;
+    unanswered_.clear();
+    heartbeats_ = 0;
     valid_until_ = hello_sent_ + lease_duration_;
     list_wanted_ = false;
     heartbeat_now_ = draining_;
@@ -100,14 +101,12 @@ Session::Arrival Session::receive(const Envelope<ToWorker>& envelope, MonoTime n
   if (envelope.session != id_) return Arrival::kNothing;
   silent_ = 0;
   if (const auto* reply = std::get_if<HeartbeatReply>(&envelope.message)) {
-    if (unanswered_ && late_answers_ > 0) {
-      --late_answers_;
-      unanswered_count_ -= unanswered_count_ > 0 ? 1 : 0;
-    } else if (unanswered_) {
-      valid_until_ = std::max(*valid_until_, *unanswered_ + lease_duration_);
-      late_answers_ = unanswered_count_ > 0 ? unanswered_count_ - 1 : 0;
-      unanswered_.reset();
-      unanswered_count_ = 0;
+    // A repeated reply finds its heartbeat answered, and proves nothing new.
+    while (!unanswered_.empty() && unanswered_.front().number <= reply->number) {
+      if (unanswered_.front().number == reply->number) {
+        valid_until_ = std::max(*valid_until_, unanswered_.front().at + lease_duration_);
+      }
+      unanswered_.pop_front();
     }
     if (reply->list_wanted) list_wanted_ = heartbeat_now_ = true;
     return Arrival::kNothing;
@@ -186,8 +185,8 @@ void Session::send_heartbeat(const Facts& facts, AgentDuties& out, MonoTime now,
     ++silent_;
     heartbeat_at_ = now + jitter_.spread(heartbeat_interval_, 0.9, 1.1);
   }
-  if (!unanswered_) unanswered_ = now;
-  ++unanswered_count_;
+  unanswered_.push_back({++heartbeats_, now});
+  if (unanswered_.size() > kUnansweredMax) unanswered_.pop_front();
   WorkerHeartbeat heartbeat{.credit = facts.credit,
                             .leases_seen = seen_.highest(),
                             .reports_sent = facts.reports_sent,
@@ -196,7 +195,8 @@ void Session::send_heartbeat(const Facts& facts, AgentDuties& out, MonoTime now,
                             .running = facts.running(),
                             .draining = draining_,
                             .list_attached = list_wanted_,
-                            .held = {}};
+                            .held = {},
+                            .number = heartbeats_};
   if (list_wanted_) {
     // The broker takes back what the list does not name: a lease that is late must stay out.
     heartbeat.held = facts.held();

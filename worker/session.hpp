@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <optional>
 #include <set>
@@ -119,11 +120,12 @@ class Session {
   SeenNumbers seen_;
   MonoTime heartbeat_at_{};
   std::uint32_t silent_ = 0;  // regular heartbeats since the broker was last heard
-  // The oldest heartbeat that an answer may belong to, how many were sent from it on, and how many
-  // answers to earlier ones may still come: they must not be taken for answers to it.
-  std::optional<MonoTime> unanswered_;
-  std::uint32_t unanswered_count_ = 0;
-  std::uint32_t late_answers_ = 0;
+  struct SentHeartbeat {
+    std::uint64_t number;
+    MonoTime at;
+  };
+  std::uint64_t heartbeats_ = 0;          // sent in this session
+  std::deque<SentHeartbeat> unanswered_;  // the latest of them, oldest first
   std::optional<MonoTime> valid_until_;
   Credit credit_sent_;
   bool heartbeat_now_ = false;

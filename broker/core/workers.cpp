@@ -219,7 +219,8 @@ void on_worker_heartbeat(World& world, Worker& worker, const WorkerHeartbeat& he
       list_wanted = held.count != heartbeat.held_count || held.digest != heartbeat.held_digest;
     }
   }
-  world.send_now(worker.peer, worker.session, ToWorker{HeartbeatReply{list_wanted}});
+  world.send_now(worker.peer, worker.session,
+                 ToWorker{HeartbeatReply{list_wanted, heartbeat.number}});
   for (const Share& share : worker.shares) {
     const Job* job = world.job(share.job);
     const bool over = job == nullptr || job->cancelled || job->stopped;

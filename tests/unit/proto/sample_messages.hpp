@@ -57,7 +57,8 @@ inline std::vector<FromWorker> samples_from_worker() {
                           .running = {{job, token, {6}}},
                           .draining = true,
                           .list_attached = true,
-                          .held = {token, {3, 70001}}},
+                          .held = {token, {3, 70001}},
+                          .number = 17},
           Goodbye{},
           Results{.report = 12,
                   .job = job,
@@ -128,7 +129,7 @@ inline std::vector<ToProducer> samples_to_producer() {
                   .job = job,
                   .code = ErrorCode::kUnknownFunction,
                   .message = "no worker offers nrom; did you mean norm?"},
-          HeartbeatReply{.list_wanted = true},
+          HeartbeatReply{.list_wanted = true, .number = 18},
           UnknownSession{}};
 }
 
@@ -151,7 +152,7 @@ inline std::vector<ToWorker> samples_to_worker() {
           ReportsTaken{.report = 12},
           Recall{.recall = 8, .job = job, .count = 64},
           StopJob{.job = job, .grace_ms = 5000},
-          HeartbeatReply{.list_wanted = true},
+          HeartbeatReply{.list_wanted = true, .number = 18},
           UnknownSession{},
           Refused{.key = "k", .job = job, .code = ErrorCode::kLimit, .message = "too many"}};
 }

@@ -340,7 +340,7 @@ class Chaos {
         for (const IndexRange& range : leased.open.ranges()) free_.push_back({leased.job, range});
       }
     }
-    say(HeartbeatReply{compare && !same});
+    say(HeartbeatReply{compare && !same, heartbeat.number});
   }
   void hear(const Goodbye&, const ToSend&) { violated("nobody asked it to leave"); }
   void hear(const Results& results, const ToSend& message) {

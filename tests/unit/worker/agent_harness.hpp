@@ -123,7 +123,7 @@ class Harness {
                SessionId session = kSession) {
     from_broker(WorkerWelcome{{99}, attempt, 2000, 6000, std::move(keep)}, {}, session);
   }
-  void reply(bool list_wanted = false) { from_broker(HeartbeatReply{list_wanted}); }
+  void reply(bool list_wanted = false) { from_broker(HeartbeatReply{list_wanted, heartbeats}); }
   // Executors ready, hello and welcome exchanged.
   void start(bool uses_page = true) { start_each(std::vector<bool>(slots_, uses_page)); }
   void start_each(const std::vector<bool>& uses_page) {
@@ -207,13 +207,18 @@ class Harness {
     finished = out.finished;
     wake_at = out.wake_at;
     EXPECT_TRUE(!wake_at || *wake_at > now) << "would spin";
-    for (auto& message : out.send) sent.push_back(std::move(message));
+    for (auto& message : out.send) {
+      if (const auto* one = std::get_if<WorkerHeartbeat>(&message.message))
+        heartbeats = one->number;
+      sent.push_back(std::move(message));
+    }
     for (auto& duty : out.executors) duties.push_back(std::move(duty));
     core.check_invariants();
   }
   std::uint32_t slots_;
 
  public:
+  std::uint64_t heartbeats = 0;  // the number of the last one sent
   MonoTime now{};
   bool reconnect = false;
   bool reconnects_at_once = false;

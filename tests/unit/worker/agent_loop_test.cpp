@@ -101,8 +101,8 @@ class BrokerAndAgent {
     if (const auto* one = std::get_if<WorkerHello>(from)) {
       hello = *one;
       send(WorkerWelcome{one->instance, one->attempt, 2000, 6000, {}});
-    } else if (std::get_if<WorkerHeartbeat>(from) != nullptr) {
-      send(HeartbeatReply{});
+    } else if (const auto* heartbeat = std::get_if<WorkerHeartbeat>(from)) {
+      send(HeartbeatReply{.list_wanted = false, .number = heartbeat->number});
     } else if (const auto* results = std::get_if<Results>(from)) {
       take_results(*results, received.blob.view());
       send(ReportsTaken{results->report});

@@ -273,6 +273,21 @@ TEST(AgentLeaseDeadline, CountsFromTheSendingOfTheHeartbeatThatWasAnswered) {
   EXPECT_TRUE(h.duties.empty());
 }
 
+TEST(AgentLeaseDeadline, IsNotMovedByARepeatedAnswer) {
+  Harness h(1);
+  h.start();
+  h.pass(2200ms);
+  h.reply();
+  const std::uint64_t first = h.heartbeats;
+  h.pass(4ms);
+  h.pass(5s);  // another two heartbeats are out, and nobody answered them
+  ASSERT_GT(h.heartbeats, first);
+  h.from_broker(HeartbeatReply{false, first});
+  h.pass(1100ms);  // six seconds after the one that was answered
+  h.lease(make_lease(1, 5, 0, 2));
+  EXPECT_TRUE(h.duties.empty());
+}
+
 TEST(AgentLeaseDeadline, AnAnswerLetsWorkGoOn) {
   Harness h(1);
   h.start();
