@@ -58,7 +58,7 @@ took=$(($(milliseconds) - start))
 texts=$(find /usr/share/common-licenses/* -maxdepth 0 | wc -l)
 awk -F, -v texts="$texts" -v status="$(field status)" -v level="$(field arg2)" -v size="$(field value)" '
   NR == 1 { next }
-  $status != "ok" || $size !~ /^[0-9]+$/ { print "an unexpected row: " $0; exit 1 }
+  $status != "succeeded" || $size !~ /^[0-9]+$/ { print "an unexpected row: " $0; exit 1 }
   { rows++; count[$level]++; bytes[$level] += $size }
   END {
     if (rows != 3 * texts || count[1] != texts || count[6] != texts || count[9] != texts) {

@@ -69,6 +69,7 @@ Result<PrivateRun> PrivateRun::start(ChannelContext& context, const PrivateRunOp
 
   worker::AgentOptions agent_options;
   agent_options.endpoint = kEndpoint;
+  agent_options.name = "local";
   agent_options.slots = options.slots;
   agent_options.allow_exec = options.allow_exec;
   agent_options.reconnect_quietly = true;

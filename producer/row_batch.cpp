@@ -90,20 +90,26 @@ Result<bool> RowBatch::next(Row& row) {
   return true;
 }
 
-std::string_view status_name(Outcome outcome) {
+std::string_view status_name(const Rows& rows) {
+  if (rows.dead_lettered) return "dead-lettered";
+  if (rows.outcome == Outcome::kSucceeded) return "succeeded";
+  return rows.outcome == Outcome::kCancelled ? "cancelled" : "failed";
+}
+
+std::string_view cause_name(Outcome outcome) {
   switch (outcome) {
     case Outcome::kSucceeded:
-      return "ok";
+      return "";
     case Outcome::kFailed:
-      return "failed";
+      return "error";
     case Outcome::kCrashed:
-      return "crashed";
+      return name_of(ErrorCode::kCrashed);
     case Outcome::kTimeLimit:
-      return "time-limit";
+      return name_of(ErrorCode::kTimeLimit);
     case Outcome::kWorkerLost:
-      return "lost";
+      return name_of(ErrorCode::kWorkerLost);
     case Outcome::kCancelled:
-      return "cancelled";
+      return name_of(ErrorCode::kCancelled);
   }
   return "unknown";
 }

@@ -53,8 +53,11 @@ class RowBatch {
   std::uint64_t earlier_ns_ = 0;  // run time of the batch's tasks before the next row
 };
 
-// How a row's outcome is named in jsonl and csv: ok, failed, crashed, time-limit, lost, cancelled.
-std::string_view status_name(Outcome outcome);
+// How the end of a row's task is named in jsonl and csv: succeeded, failed, dead-lettered,
+// cancelled; and why it did not succeed: error, crashed, time-limit, worker-lost, cancelled, or
+// nothing.
+std::string_view status_name(const Rows& rows);
+std::string_view cause_name(Outcome outcome);
 
 // The text of a msgpack string or bin that makes up all of `value`; nullopt for any other value.
 std::optional<std::string_view> text_of(std::string_view value);

@@ -124,7 +124,9 @@ class JsonLinesWriter : public RowWriter {
     } else if (auto ok = append_json(out, facts.row.value); !ok) {
       return ok;
     }
-    fmt::format_to(at, ",\"status\":\"{}\",\"error\":", status_name(facts.rows.outcome));
+    fmt::format_to(at, ",\"status\":\"{}\",\"cause\":", status_name(facts.rows));
+    append_text_or_null(out, cause_name(facts.rows.outcome));
+    out += ",\"error\":";
     append_text_or_null(out, facts.error());
     fmt::format_to(at, ",\"attempt\":{},\"worker\":", facts.rows.attempt);
     append_text_or_null(out, facts.rows.worker);
@@ -222,7 +224,9 @@ class CsvWriter : public RowWriter {
       if (auto ok = append_value(out, facts.row.value); !ok) return ok;
     }
     out += ',';
-    out += status_name(facts.rows.outcome);
+    out += status_name(facts.rows);
+    out += ',';
+    out += cause_name(facts.rows.outcome);
     out += ',';
     append_csv_field(out, facts.error());
     fmt::format_to(std::back_inserter(out), ",{},", facts.rows.attempt);
@@ -268,7 +272,7 @@ class CsvWriter : public RowWriter {
       out += ',';
       append_csv_field(out, name);
     }
-    out += ",value,status,error,attempt,worker,start,run_s,exit_code,stdout,stderr\n";
+    out += ",value,status,cause,error,attempt,worker,start,run_s,exit_code,stdout,stderr\n";
   }
 
   void append_parameters(std::string& out, const Value& tuple) {

@@ -28,7 +28,7 @@ class ExecutorKilled(FanmillTest):
             os.kill(executor.pid, signal.SIGKILL)
         run.wait()
         self.assertEqual(run.code, 0, run)
-        self.assertEqual({i: row["status"] for i, row in self.rows(run).items()}, {i: "ok" for i in range(4)})
+        self.assertEqual({i: row["status"] for i, row in self.rows(run).items()}, {i: "succeeded" for i in range(4)})
 
 
 class AlwaysCrashing(FanmillTest):
@@ -39,8 +39,8 @@ class AlwaysCrashing(FanmillTest):
                                "sh", "-c", script, "sh", "{1}", code=1)
         rows = self.rows(run)
         self.assertEqual(sorted(rows), list(range(8)))
-        self.assertEqual({i for i, row in rows.items() if row["status"] != "ok"}, {3}, run)
-        self.assertEqual(rows[3]["status"], "crashed")
+        self.assertEqual({i for i, row in rows.items() if row["status"] != "succeeded"}, {3}, run)
+        self.assertEqual((rows[3]["status"], rows[3]["cause"]), ("dead-lettered", "crashed"))
         self.assertEqual(rows[3]["attempt"], 3)
         for fact in (r"attempt 1 of 3", r"attempt 2 of 3", r"task 3 .*attempt 3 of 3; given up", r"(?i)signal 9|SIGKILL|killed", "last words of 3"):
             self.assertRegex(run.err(), fact)

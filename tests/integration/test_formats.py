@@ -18,7 +18,7 @@ class Csv(FanmillTest):
         rows = list(csv.DictReader(io.StringIO(run.out(), newline="")))
         self.assertEqual([row["message"] for row in rows], texts)
         self.assertEqual([int(row["index"]) for row in rows], list(range(len(texts))))
-        self.assertEqual({row["status"] for row in rows}, {"ok"})
+        self.assertEqual({row["status"] for row in rows}, {"succeeded"})
 
     def test_failed_tasks_have_rows_with_the_same_columns(self):
         run = self.run_fanmill("exec", "--format", "csv", ":::", "0", "3", "--", "sh", "-c", "echo out; exit $1", "sh", "{1}", code=1)
@@ -39,7 +39,7 @@ class JsonLines(FanmillTest):
         rows = [json.loads(line) for line in run.out().splitlines()]
         self.assertEqual([row["index"] for row in rows], list(range(3000)))
         self.assertEqual([row["value"] for row in rows], list(range(3000)))
-        self.assertEqual({row["status"] for row in rows}, {"ok"})
+        self.assertEqual({row["status"] for row in rows}, {"succeeded"})
 
     def test_a_commands_whole_stdout_is_the_value(self):
         run = self.run_fanmill("exec", "--format", "jsonl", ":::", "a b", "--", "printf", "%s\\n%s\\n", "{1}", "two")

@@ -61,5 +61,5 @@ class Failures(FanmillTest):
     def test_a_failed_task_is_a_row_that_names_the_cause(self):
         run = self.run_fanmill("exec", "--format", "jsonl", ":::", "0", "7", "--", "sh", "-c", "exit $1", "sh", "{1}", code=1)
         rows = self.rows(run)
-        self.assertEqual(rows[0]["status"], "ok")
+        self.assertEqual(rows[0]["status"], "succeeded")
         self.assertEqual((rows[1]["status"], rows[1]["exit_code"]), ("failed", 7))

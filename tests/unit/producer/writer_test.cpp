@@ -107,15 +107,16 @@ TEST(JsonLinesWriter, HasARowForEveryTask) {
   columns.outputs = {{.offset = 1, .out = "o", .err = "e"}};
   Batch b = batch({5, nullptr}, columns, {Array{1, "x"}, Array{2, "y"}});
   b.rows.batch_first = b.rows.first = {7};
-  EXPECT_EQ(
-      written({.format = OutputFormat::kJsonLines}, b).out,
-      "{\"index\":7,\"args\":[1,\"x\"],\"value\":5,\"status\":\"ok\",\"error\":null,\"attempt\":1,"
-      "\"worker\":\"w@h\",\"start\":\"2023-11-14T22:13:20.123456Z\",\"run_s\":1.500000,"
-      "\"exit_code\":null,\"stdout\":\"\",\"stderr\":\"\"}\n"
-      "{\"index\":8,\"args\":[2,\"y\"],\"value\":null,\"status\":\"ok\",\"error\":null,\"attempt\":"
-      "1,"
-      "\"worker\":\"w@h\",\"start\":\"2023-11-14T22:13:21.623456Z\",\"run_s\":0.000002,"
-      "\"exit_code\":null,\"stdout\":\"o\",\"stderr\":\"e\"}\n");
+  EXPECT_EQ(written({.format = OutputFormat::kJsonLines}, b).out,
+            "{\"index\":7,\"args\":[1,\"x\"],\"value\":5,\"status\":\"succeeded\",\"cause\":null,"
+            "\"error\":null,\"attempt\":1,"
+            "\"worker\":\"w@h\",\"start\":\"2023-11-14T22:13:20.123456Z\",\"run_s\":1.500000,"
+            "\"exit_code\":null,\"stdout\":\"\",\"stderr\":\"\"}\n"
+            "{\"index\":8,\"args\":[2,\"y\"],\"value\":null,\"status\":\"succeeded\",\"cause\":"
+            "null,\"error\":null,\"attempt\":"
+            "1,"
+            "\"worker\":\"w@h\",\"start\":\"2023-11-14T22:13:21.623456Z\",\"run_s\":0.000002,"
+            "\"exit_code\":null,\"stdout\":\"o\",\"stderr\":\"e\"}\n");
 }
 
 TEST(JsonLinesWriter, NamesParametersWhereTheInputDoes) {
@@ -131,22 +132,23 @@ TEST(JsonLinesWriter, TellsHowATaskFailed) {
           {.format = OutputFormat::kJsonLines, .command = true},
           failed(Outcome::kFailed, {.message = "exit code 3", .exit_code = 3}, Array{1}, "tail\n"))
           .out;
-  EXPECT_THAT(out, HasSubstr("\"status\":\"failed\",\"error\":\"exit code 3\""));
+  EXPECT_THAT(out,
+              HasSubstr("\"status\":\"failed\",\"cause\":\"error\",\"error\":\"exit code 3\""));
   EXPECT_THAT(out, HasSubstr("\"exit_code\":3"));
   EXPECT_THAT(out, HasSubstr("\"stderr\":\"tail\\n\""));
 }
 
 TEST(CsvWriter, NamesColumnsByTheHeaderElseByTheFirstRow) {
   const std::string rest =
-      ",value,status,error,attempt,worker,start,run_s,exit_code,stdout,stderr\n";
+      ",value,status,cause,error,attempt,worker,start,run_s,exit_code,stdout,stderr\n";
   EXPECT_THAT(written({.format = OutputFormat::kCsv, .names = {"x", "y"}},
                       batch({1}, {}, {Value(Array{1, 2})}))
                   .out,
-              ::testing::StartsWith("index,x,y" + rest + "0,1,2,1,ok,,1,w@h,"));
+              ::testing::StartsWith("index,x,y" + rest + "0,1,2,1,succeeded,,,1,w@h,"));
   EXPECT_THAT(written({.format = OutputFormat::kCsv}, batch({1}, {}, {Value(Array{1, 2})})).out,
               ::testing::StartsWith("index,arg1,arg2" + rest));
   EXPECT_THAT(written({.format = OutputFormat::kCsv}, batch({1}, {}, {Value(Map{{"k", "v"}})})).out,
-              ::testing::StartsWith("index,k" + rest + "0,v,1,ok"));
+              ::testing::StartsWith("index,k" + rest + "0,v,1,succeeded"));
 }
 
 TEST(CsvWriter, AnOutputWithoutRowsStillHasItsHeader) {
@@ -169,11 +171,11 @@ TEST(CsvWriter, OfCommandsTheValueIsStdoutWithoutOneLineEnd) {
   EXPECT_THAT(written({.format = OutputFormat::kCsv, .command = true},
                       batch({"42\n"}, {}, {Value(Array{"f"})}))
                   .out,
-              HasSubstr("\n0,f,42,ok,"));
+              HasSubstr("\n0,f,42,succeeded,"));
   EXPECT_THAT(written({.format = OutputFormat::kCsv, .command = true},
                       batch({"1\n\n"}, {}, {Value(Array{"f"})}))
                   .out,
-              HasSubstr("\n0,f,\"1\n\",ok,"));
+              HasSubstr("\n0,f,\"1\n\",succeeded,"));
 }
 
 TEST(CsvWriter, CountsParametersThatHaveNoColumn) {
