@@ -314,6 +314,21 @@ TEST(VentilatorResultsCap, CountsUnreadBatchesToo) {
   EXPECT_FALSE(stage.take({"lease"}).empty());
 }
 
+TEST(DeliveryRewind, GoesBackBelowWhatWasAcknowledgedWhereRowsAreKept) {
+  Stage stage;
+  JobOptions kept = map_job();
+  kept.forget_when_delivered = false;
+  set_up(stage, 1, kept);
+  stage.submit("p", 1, 0, 2);
+  stage.gather("p", 1);
+  stage.results("w", 1, 0, 1);
+  stage.ack("p", 1, 1);
+  stage.skip();
+  stage.gather("p", 1, 0);  // a repetition of the first question, late
+  stage.core().check_invariants();
+  EXPECT_THAT(stage.take({"rows"}), ::testing::SizeIs(1));
+}
+
 TEST(VentilatorOffers, GivesNobodyWhatItDoesNotOffer) {
   Stage stage;
   set_up(stage, 1);

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "tests/unit/broker/stage.hpp"
 
 namespace fanmill::broker {
@@ -184,6 +186,41 @@ TEST(WorkersCredit, IsNeverExceededAndNeverADelta) {
   stage.worker("w").credit.tasks = 4;
   stage.heartbeat("w");
   EXPECT_EQ(stage.take({"lease"}).size(), 1U);
+}
+
+TEST(WorkersCredit, ComesBackWithALeaseThatWasLostOnTheWay) {
+  Stage stage;
+  stage.add_worker("w", 4, {"f"}, {3, 1 << 20});
+  stage.add_producer("p");
+  stage.open("p", "key", map_job());
+  stage.submit("p", 1, 0, 100);
+  EXPECT_EQ(stage.take({"lease"}).size(), 3U);
+  stage.lose_lease("w", 1);
+  stage.heartbeat("w");
+  stage.heartbeat("w", true);
+  EXPECT_THAT(stage.take({"lease"}), ::testing::SizeIs(1)) << "the credit of the lost one";
+  stage.core().check_invariants();
+}
+
+TEST(WorkersRecall, EndsWhereTheIdleSlotCannotTakeWhatComesBack) {
+  Stage stage;
+  stage.add_worker("a", 2);
+  stage.add_producer("p");
+  stage.open("p", "key", map_job());
+  stage.submit("p", 1, 0, 4, 1000);
+  stage.close("p", 1, 4);
+  stage.skip();
+  // No tuple of this job fits into its credit: it may have one, alone.
+  stage.add_worker("poor", 2, {"f"}, {100, 10});
+  // Whatever is asked back is given, and dealt again: to the one that gave it.
+  std::size_t recalls = 0;
+  while (recalls < 10 && stage.worker("a").recall != 0) {
+    ++recalls;
+    const std::uint32_t asked = std::exchange(stage.worker("a").recall, 0);
+    const auto& [token, lease] = *stage.worker("a").held.rbegin();
+    stage.returned("a", token, {{lease.first, lease.count}}, asked);
+  }
+  EXPECT_LE(recalls, 2U);
 }
 
 }  // namespace
