@@ -76,6 +76,13 @@ std::optional<int> parse_words(CLI::App& app, const std::string& command,
 }
 
 void RunOptions::add_to(CLI::App& app, bool command) {
+  app.add_flag("--lines", lines,
+               "Every line of INPUT, or of stdin, is one text; no JSON, no types");
+  app.add_option("--range", ranges,
+                 "Numbers from FIRST to LAST, both included, as the parameter NAME: n=1..10, "
+                 "x=0..1..0.25; several make all combinations, also with ::: lists")
+      ->type_name("NAME=FIRST..LAST[..STEP]")
+      ->allow_extra_args(false);  // the next word is the function, not a second range
   app.add_option("-j,--slots", slots, "Tasks at a time in a private run: a number, or auto")
       ->type_name("N")
       ->capture_default_str();
@@ -177,21 +184,26 @@ Result<MapOptions> RunOptions::resolve(JobOptions job) const {
   return out;
 }
 
+namespace {
+
+void tell_terminal(const InputSpec& input, const RunOptions& options) {
+  const bool lines = options.lines && input.path.value_or("-") == "-";
+  if ((!lines && input.path != "-") || isatty(STDIN_FILENO) == 0 || options.quiet) return;
+  std::fprintf(stderr, "fanmill: reading %s from the terminal; Ctrl-D ends them\n",
+               lines ? "lines" : "JSON lines");
+}
+
+}  // namespace
+
 int run_with_input(const std::string& command, const RunOptions& options, JobOptions job,
                    const InputSpec& input) {
-  if (input.path && !input.lists.empty()) {
-    return usage_error(command, "both an input (" + *input.path +
-                                    ") and `:::` are given; tuples come from one of them");
-  }
   auto resolved = options.resolve(std::move(job));
   if (!resolved) return usage_error(command, resolved.error().message);
   auto source = open_source(input);
   if (!source) return usage_error(command, source.error().message);
+  tell_terminal(input, options);
   resolved->job.spec.names = (*source)->names();
   resolved->writer.names = resolved->job.spec.names;
-  if (input.path == "-" && isatty(STDIN_FILENO) == 1 && !options.quiet) {
-    std::fputs("fanmill: reading JSON lines from the terminal; Ctrl-D ends them\n", stderr);
-  }
   return run_map(std::move(*resolved), std::move(*source));
 }
 

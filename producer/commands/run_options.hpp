@@ -32,7 +32,9 @@ struct RunOptions {
   std::string max_output;
   std::string wait_workers;  // empty: 5 s at a broker, not at all in a private run
   std::string spill_max;     // empty: limits::kResultsCap
+  std::vector<std::string> ranges;
   std::uint32_t retries = 0;
+  bool lines = false;
   bool unordered = false;
   bool raw = false;
   bool quiet = false;
