@@ -14,7 +14,9 @@ add_library(fanmill_cli STATIC
   input_fd.cpp
   json_source.cpp
   json_tuple.cpp
+  limited_source.cpp
   line_reader.cpp
+  preview.cpp
   progress.cpp
   quantities.cpp
   range.cpp

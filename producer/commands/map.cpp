@@ -29,6 +29,7 @@ Examples:
   seq 1000000 | fanmill map identity - | tail -1
   fanmill map --range x=0..1..0.25 --range y=1..3 echo       # 15 pairs
   fanmill map echo ::: a b :::+ 1 2                          # [a,1] and [b,2]
+  fanmill map --dry-run --limit 100 echo params.csv          # look before you run
   fanmill map --format csv -o results.csv --retries 2 --timeout 5m echo params.csv
   fanmill map --broker ipc:///tmp/mill/broker identity in.jsonl
 
