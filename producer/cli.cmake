@@ -7,17 +7,22 @@ target_link_libraries(fanmill_producer PUBLIC fanmill_producer_core fanmill_chan
 
 add_library(fanmill_cli STATIC
   commands/argument_line.cpp
+  combined_source.cpp
   console.cpp
   csv_source.cpp
   failure_report.cpp
   input_fd.cpp
   json_source.cpp
   json_tuple.cpp
-  product_source.cpp
+  limited_source.cpp
+  line_reader.cpp
+  preview.cpp
   progress.cpp
   quantities.cpp
+  range.cpp
   source.cpp
   text_value.cpp
+  values.cpp
   writer_thread.cpp
   writers.cpp)
 target_include_directories(fanmill_cli PUBLIC ${CSV_INCLUDE_DIR})

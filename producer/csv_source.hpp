@@ -22,6 +22,7 @@ class CsvSource : public TupleSource {
   ~CsvSource() override;
 
   Result<Supply> fill(ChunkBuilder& chunk, std::uint64_t tuples_max) override;
+  bool is_bounded() const override { return input_.is_regular_file(); }
   int wait_fd() const override { return input_.fd(); }
   std::vector<std::string> names() const override { return names_; }
 

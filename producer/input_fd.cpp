@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -23,6 +24,11 @@ InputFd::InputFd(InputFd&& other) noexcept
 
 InputFd::~InputFd() {
   if (fd_ > STDERR_FILENO) close(fd_);
+}
+
+bool InputFd::is_regular_file() const {
+  struct stat status{};
+  return fstat(fd_, &status) == 0 && S_ISREG(status.st_mode);
 }
 
 Result<InputFd::Read> InputFd::read_some(char* to, std::size_t size) {

@@ -26,6 +26,7 @@ class InputFd {
   // kSystem where the system refuses.
   Result<Read> read_some(char* to, std::size_t size);
 
+  bool is_regular_file() const;
   int fd() const { return fd_; }
   const std::string& name() const { return name_; }
 

@@ -379,6 +379,11 @@ void block_signals() {
   signal(SIGPIPE, SIG_IGN);
 }
 
+void unblock_signals() {
+  const sigset_t set = signals_read();
+  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+}
+
 int run_map(MapOptions options, std::unique_ptr<TupleSource> source) {
   Console console(!options.quiet);
   int output = STDOUT_FILENO;

@@ -31,20 +31,34 @@ class TupleSource {
   // appended before it stand.
   virtual Result<Supply> fill(ChunkBuilder& chunk, std::uint64_t tuples_max) = 0;
 
+  // Of what fill() waits for.
   virtual int wait_fd() const { return -1; }
+  // It comes from the command line and from files alone, so that reading it to its end ends.
+  virtual bool is_bounded() const { return false; }
   // Of the positional elements of every tuple; empty where they have none.
   virtual std::vector<std::string> names() const { return {}; }
   // How many tuples there are in all, where that is known beforehand.
   virtual std::optional<std::uint64_t> total() const { return {}; }
 };
 
-// What the command line says about the input: one of the two.
-struct InputSpec {
-  std::optional<std::string> path;              // a file, or "-"
-  std::vector<std::vector<std::string>> lists;  // one per `:::`
+// One of the sources behind the marks of the command line: `:::` `:::+` `::::` `::::+`.
+struct ValueSpec {
+  bool files = false;   // the words are files, a source each, whose lines are the values
+  bool linked = false;  // goes in step with the source before it
+  std::vector<std::string> words;
+  friend bool operator==(const ValueSpec&, const ValueSpec&) = default;
 };
 
-// kUsage: no such file, a directory, an ending that says nothing, an empty list.
+// What the command line says about the input: a path, or ranges and lists in any mixture.
+struct InputSpec {
+  std::optional<std::string> path = {};  // a file, or "-"
+  bool lines = false;                    // every line of it is one text; without a path of stdin
+  std::vector<std::string> ranges = {};  // one per --range, before the lists
+  std::vector<ValueSpec> lists = {};     // one per mark
+};
+
+// kUsage: no such file, a directory, an ending that says nothing, an empty list, two kinds of input
+// at once.
 Result<std::unique_ptr<TupleSource>> open_source(const InputSpec& spec);
 
 }  // namespace fanmill::producer

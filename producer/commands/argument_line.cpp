@@ -7,24 +7,23 @@
 namespace fanmill::producer {
 namespace {
 
-constexpr const char* kList = ":::";
 constexpr const char* kCommand = "--";
 
 using Words = std::vector<std::string>;
 
-// `words` begins with `:::`.
-Result<std::vector<Words>> lists_of(std::span<const std::string> words) {
-  std::vector<Words> lists;
+bool is_mark(const std::string& word) {
+  return word == ":::" || word == ":::+" || word == "::::" || word == "::::+";
+}
+
+// `words` begins with a mark.
+std::vector<ValueSpec> lists_of(std::span<const std::string> words) {
+  std::vector<ValueSpec> lists;
   for (const std::string& word : words) {
-    if (word == kList) {
-      lists.emplace_back();
-    } else if (word == ":::+" || word == "::::") {
-      return fail(ErrorCode::kUsage,
-                  "`" + word +
-                      "` is not known here: lists behind `:::` are crossed; for other combinations "
-                      "give the tuples as JSON lines or CSV");
+    if (is_mark(word)) {
+      lists.push_back(
+          {.files = word.starts_with("::::"), .linked = word.ends_with('+'), .words = {}});
     } else {
-      lists.back().push_back(word);
+      lists.back().words.push_back(word);
     }
   }
   return lists;
@@ -34,10 +33,8 @@ Result<std::vector<Words>> lists_of(std::span<const std::string> words) {
 
 Result<ArgumentLine> cut_map_line(std::vector<std::string> args) {
   ArgumentLine line;
-  const auto list = std::find(args.begin(), args.end(), kList);
-  auto lists = lists_of({list, args.end()});
-  if (!lists) return tl::make_unexpected(lists.error());
-  line.lists = std::move(*lists);
+  const auto list = std::find_if(args.begin(), args.end(), is_mark);
+  line.lists = lists_of({list, args.end()});
   args.erase(list, args.end());
   line.words = std::move(args);
   return line;
@@ -45,22 +42,18 @@ Result<ArgumentLine> cut_map_line(std::vector<std::string> args) {
 
 Result<ArgumentLine> cut_exec_line(std::vector<std::string> args) {
   ArgumentLine line;
-  const auto first_list = std::find(args.begin(), args.end(), kList);
+  const auto first_list = std::find_if(args.begin(), args.end(), is_mark);
   const auto dashes = std::find(args.begin(), args.end(), kCommand);
   if (dashes == args.end() || first_list < dashes) {
     // Values up to a `--`, if there is one behind them; else up to the end.
-    auto lists = lists_of({first_list, dashes});
-    if (!lists) return tl::make_unexpected(lists.error());
-    line.lists = std::move(*lists);
+    line.lists = lists_of({first_list, dashes});
     line.words.assign(args.begin(), first_list);
     if (dashes != args.end()) {
       line.has_command = true;
       line.command.assign(std::next(dashes), args.end());
     }
   } else {
-    auto lists = lists_of({first_list, args.end()});
-    if (!lists) return tl::make_unexpected(lists.error());
-    line.lists = std::move(*lists);
+    line.lists = lists_of({first_list, args.end()});
     line.words.assign(args.begin(), dashes);
     line.has_command = true;
     line.command.assign(std::next(dashes), first_list);

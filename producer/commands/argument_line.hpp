@@ -1,19 +1,20 @@
-// The words of a command line, cut apart before an option parser sees them: `:::` and what follows
-// it are values, what follows `--` is a command.
+// The words of a command line, cut apart before an option parser sees them: `:::`, `:::+`, `::::`,
+// `::::+` and what follows them are values, what follows `--` is a command.
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "producer/source.hpp"
 #include "proto/error.hpp"
 
 namespace fanmill::producer {
 
 struct ArgumentLine {
-  std::vector<std::string> words;               // for the option parser
-  std::vector<std::vector<std::string>> lists;  // one per `:::`
-  std::vector<std::string> command;             // behind `--`
-  bool has_command = false;                     // there was a `--`
+  std::vector<std::string> words;    // for the option parser
+  std::vector<ValueSpec> lists;      // one per mark
+  std::vector<std::string> command;  // behind `--`
+  bool has_command = false;          // there was a `--`
 };
 
 // For `map`: everything behind the first `:::` belongs to lists, `--` included.

@@ -17,12 +17,21 @@ constexpr const char* kFooter =
   {.} {/} {//} {/.}   without ending, base name, directory, base name without ending     {#}  1, 2, 3 ...
 Without any placeholder the parameters are added at the end.
 
-INPUT, one of:  FILE.jsonl   FILE.csv   -  (JSON lines from stdin)   ::: a b c  (several: all combinations)
+INPUT, one of:
+  FILE.jsonl   FILE.csv   -  (JSON lines from stdin)
+  --lines [FILE|-]     every line of FILE, or of stdin, is one text, as it is
+  --range n=1..10      numbers, both ends included; n=0..1..0.25 steps by 0.25, n=10..1..-1 down
+  ::: a b c            values; several ::: make all combinations, the last one fastest
+  :::: FILE...         each file's lines are the values, - is stdin
+  :::+ a b   ::::+ FILE   in step with the source before instead; the shorter one ends both
 
 Examples:
   fanmill exec ::: *.png -- convert {} {.}.webp
   fanmill exec gzip -k ::: *.log                        # the command first, as GNU parallel has it
   fanmill exec -j 8 runs.csv -- ./simulate --seed {seed} --rate {rate}
+  find . -name '*.log' | fanmill exec --lines gzip -k
+  fanmill exec --range seed=1..100 -- ./simulate --seed {seed}
+  fanmill exec mv {1} {2} :::: old.txt ::::+ new.txt
   fanmill exec --format csv -o sizes.csv ::: /usr/share/common-licenses/* ::: 1 6 9 -- \
       sh -c 'gzip -c -"$2" "$1" | wc -c' sh {1} {2}
 
@@ -60,12 +69,13 @@ int exec_command(std::vector<std::string> args) {
                        "no command; for instance: fanmill exec ::: a b -- echo {}  "
                        "(fanmill exec --help)");
   }
-  if (command_first && line->lists.empty()) {
+  if (command_first && line->lists.empty() && options.ranges.empty() && !options.lines) {
     return usage_error(command, "no input: put the values behind the command (" + argv.front() +
                                     " ... ::: a b), or the input before it (in.csv -- " +
                                     argv.front() + " ...)");
   }
-  InputSpec input{.path = {}, .lists = std::move(line->lists)};
+  InputSpec input{
+      .lines = options.lines, .ranges = options.ranges, .lists = std::move(line->lists)};
   if (!path.empty()) input.path = path;
   JobOptions job;
   job.name = argv.front();

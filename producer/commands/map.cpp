@@ -15,13 +15,21 @@ constexpr const char* kFooter =
   FILE.jsonl   JSON lines: [1,"x"] gives positional parameters, {"a":1} named ones, 7 a single one
   FILE.csv     the header names the parameters; text that prints back as a number is one (007 is not)
   -            JSON lines from stdin, as they come; an endless stream is fine
+  --lines      every line of FILE or - (or of stdin, without INPUT) is one text, as it is
+  --range n=1..10      numbers, both ends included; n=0..1..0.25 steps by 0.25, n=10..1..-1 down
   ::: 1 2 3    the values themselves; several ::: make all combinations, the last one fastest
+  :::: FILE... each file's lines are the values, - is stdin      both mix with ::: and --range
+  :::+ a b     ::::+ FILE   in step with the source before instead; the shorter one ends both
+Ranges come first, then the lists, in the order of the command line.
 
 Examples:
   fanmill map -j 4 sleep ::: 1 2 3 4                   # about 4 seconds
   fanmill map -j 4 sleep_print ::: 1 2 ::: "hello" "world"
   printf '[1,"1 Second"]\n[2,"2 Seconds"]\n' | fanmill map sleep_print -
   seq 1000000 | fanmill map identity - | tail -1
+  fanmill map --range x=0..1..0.25 --range y=1..3 echo       # 15 pairs
+  fanmill map echo ::: a b :::+ 1 2                          # [a,1] and [b,2]
+  fanmill map --dry-run --limit 100 echo params.csv          # look before you run
   fanmill map --format csv -o results.csv --retries 2 --timeout 5m echo params.csv
   fanmill map --broker ipc:///tmp/mill/broker identity in.jsonl
 
@@ -53,7 +61,8 @@ int map_command(std::vector<std::string> args) {
     return usage_error(
         command, "no function; for instance: fanmill map sleep ::: 1 2 3 (fanmill map --help)");
   }
-  InputSpec input{.path = {}, .lists = std::move(line->lists)};
+  InputSpec input{
+      .lines = options.lines, .ranges = options.ranges, .lists = std::move(line->lists)};
   if (!path.empty()) input.path = path;
   JobOptions job;
   job.spec.function = function;

@@ -4,16 +4,24 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <utility>
 
+#include "producer/console.hpp"
+#include "producer/exit_code.hpp"
+#include "producer/limited_source.hpp"
+#include "producer/preview.hpp"
 #include "producer/quantities.hpp"
 #include "proto/limits.hpp"
 
 namespace fanmill::producer {
 namespace {
+
+constexpr std::size_t kTuplesShown = 10;
 
 Result<std::uint32_t> parse_slots(const std::string& text) {
   if (text == "auto") return 0U;
@@ -26,6 +34,15 @@ Result<std::uint32_t> parse_slots(const std::string& text) {
                                        ", or auto (the cores this process may use)");
   }
   return slots;
+}
+
+Result<std::uint64_t> parse_limit(const std::string& text) {
+  std::uint64_t limit = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
+  if (error != std::errc{} || end != text.data() + text.size()) {
+    return fail(ErrorCode::kUsage, "--limit " + text + ": write a number of tuples, such as 100");
+  }
+  return limit;
 }
 
 Result<std::uint64_t> parse_ms(const char* option, const std::string& text) {
@@ -76,6 +93,17 @@ std::optional<int> parse_words(CLI::App& app, const std::string& command,
 }
 
 void RunOptions::add_to(CLI::App& app, bool command) {
+  app.add_flag("--lines", lines,
+               "Every line of INPUT, or of stdin, is one text; no JSON, no types");
+  app.add_option("--range", ranges,
+                 "Numbers from FIRST to LAST, both included, as the parameter NAME: n=1..10, "
+                 "x=0..1..0.25; several make all combinations, also with ::: lists")
+      ->type_name("NAME=FIRST..LAST[..STEP]")
+      ->allow_extra_args(false);  // the next word is the function, not a second range
+  app.add_option("--limit", limit, "Only the first N tuples; what follows is not read")
+      ->type_name("N");
+  app.add_flag("--dry-run", dry_run,
+               "Print the first 10 tuples as JSON, and on stderr their number; run nothing");
   app.add_option("-j,--slots", slots, "Tasks at a time in a private run: a number, or auto")
       ->type_name("N")
       ->capture_default_str();
@@ -177,21 +205,63 @@ Result<MapOptions> RunOptions::resolve(JobOptions job) const {
   return out;
 }
 
+namespace {
+
+void tell_terminal(const InputSpec& input, const RunOptions& options) {
+  const auto is_stdin = [](const ValueSpec& list) {
+    return list.files && std::ranges::find(list.words, "-") != list.words.end();
+  };
+  const bool json = !options.lines && input.path == "-";
+  const bool lines = (options.lines && input.path.value_or("-") == "-") ||
+                     std::ranges::any_of(input.lists, is_stdin);
+  if ((!lines && !json) || isatty(STDIN_FILENO) == 0 || options.quiet) return;
+  std::fprintf(stderr, "fanmill: reading %s from the terminal; Ctrl-D ends them\n",
+               lines ? "lines" : "JSON lines");
+}
+
+int dry_run(const std::string& command, TupleSource& source, bool quiet) {
+  unblock_signals();
+  const Preview seen = preview(source, kTuplesShown);
+  std::string text;
+  for (const std::string& tuple : seen.tuples) text += tuple + "\n";
+  if (const int error = write_all(STDOUT_FILENO, text); error != 0) {
+    if (error == EPIPE) return 0;  // its reader has seen enough
+    std::fprintf(stderr, "fanmill: cannot write to stdout: %s\n", std::strerror(error));
+    return exit_code_of(ErrorCode::kSystem);
+  }
+  if (seen.error) {
+    std::fprintf(stderr, "fanmill: %s\n", seen.error->message.c_str());
+    return exit_code_of(seen.error->code);
+  }
+  if (quiet) return 0;
+  const std::size_t shown = seen.tuples.size();
+  std::string count = "how many tuples there are, only the end of the input would tell";
+  if (seen.total) {
+    count = std::to_string(*seen.total) + (*seen.total == 1 ? " tuple" : " tuples");
+    if (*seen.total > shown) count += ", the first " + std::to_string(shown) + " shown";
+  }
+  std::fprintf(stderr, "fanmill %s --dry-run: %s; nothing was run\n", command.c_str(),
+               count.c_str());
+  return 0;
+}
+
+}  // namespace
+
 int run_with_input(const std::string& command, const RunOptions& options, JobOptions job,
                    const InputSpec& input) {
-  if (input.path && !input.lists.empty()) {
-    return usage_error(command, "both an input (" + *input.path +
-                                    ") and `:::` are given; tuples come from one of them");
-  }
   auto resolved = options.resolve(std::move(job));
   if (!resolved) return usage_error(command, resolved.error().message);
   auto source = open_source(input);
   if (!source) return usage_error(command, source.error().message);
+  if (!options.limit.empty()) {
+    const auto limit = parse_limit(options.limit);
+    if (!limit) return usage_error(command, limit.error().message);
+    source = std::make_unique<LimitedSource>(std::move(*source), *limit);
+  }
+  tell_terminal(input, options);
+  if (options.dry_run) return dry_run(command, **source, options.quiet);
   resolved->job.spec.names = (*source)->names();
   resolved->writer.names = resolved->job.spec.names;
-  if (input.path == "-" && isatty(STDIN_FILENO) == 1 && !options.quiet) {
-    std::fputs("fanmill: reading JSON lines from the terminal; Ctrl-D ends them\n", stderr);
-  }
   return run_map(std::move(*resolved), std::move(*source));
 }
 

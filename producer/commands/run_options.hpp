@@ -32,7 +32,11 @@ struct RunOptions {
   std::string max_output;
   std::string wait_workers;  // empty: 5 s at a broker, not at all in a private run
   std::string spill_max;     // empty: limits::kResultsCap
+  std::vector<std::string> ranges;
+  std::string limit;  // empty: none
   std::uint32_t retries = 0;
+  bool lines = false;
+  bool dry_run = false;
   bool unordered = false;
   bool raw = false;
   bool quiet = false;
@@ -43,7 +47,7 @@ struct RunOptions {
   Result<MapOptions> resolve(JobOptions job) const;
 };
 
-// Opens the input and runs the job; the exit code.
+// Opens the input and runs the job, or shows with --dry-run what it would run; the exit code.
 int run_with_input(const std::string& command, const RunOptions& options, JobOptions job,
                    const InputSpec& input);
 

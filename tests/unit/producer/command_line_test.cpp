@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "producer/commands/argument_line.hpp"
@@ -18,11 +19,15 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
+using Words = std::vector<std::string>;
+
+ValueSpec list(Words words) { return {.words = std::move(words)}; }
+
 TEST(MapLine, EverythingBehindTheFirstListIsValues) {
   const auto line = cut_map_line({"-j", "4", "f", ":::", "1", "--", "-x", ":::", "a"});
   ASSERT_TRUE(line);
   EXPECT_THAT(line->words, ElementsAre("-j", "4", "f"));
-  EXPECT_THAT(line->lists, ElementsAre(ElementsAre("1", "--", "-x"), ElementsAre("a")));
+  EXPECT_THAT(line->lists, ElementsAre(list({"1", "--", "-x"}), list({"a"})));
 }
 
 TEST(MapLine, WithoutListsAllWordsArePassedOn) {
@@ -44,7 +49,7 @@ TEST(ExecLine, ListsThenCommand) {
   const auto line = cut_exec_line({":::", "a", "b", ":::", "1", "--", "gzip", "-{2}", "{1}"});
   ASSERT_TRUE(line);
   EXPECT_THAT(line->words, IsEmpty());
-  EXPECT_THAT(line->lists, ElementsAre(ElementsAre("a", "b"), ElementsAre("1")));
+  EXPECT_THAT(line->lists, ElementsAre(list({"a", "b"}), list({"1"})));
   EXPECT_THAT(line->command, ElementsAre("gzip", "-{2}", "{1}"));
 }
 
@@ -53,14 +58,14 @@ TEST(ExecLine, CommandThenLists) {
   ASSERT_TRUE(line);
   EXPECT_FALSE(line->has_command);
   EXPECT_THAT(line->words, ElementsAre("-j", "2", "gzip", "-k"));
-  EXPECT_THAT(line->lists, ElementsAre(ElementsAre("a", "b")));
+  EXPECT_THAT(line->lists, ElementsAre(list({"a", "b"})));
 }
 
 TEST(ExecLine, ACommandBehindDashesMayHaveItsListsBehindIt) {
   const auto line = cut_exec_line({"--", "grep", "x", ":::", "a"});
   ASSERT_TRUE(line);
   EXPECT_THAT(line->command, ElementsAre("grep", "x"));
-  EXPECT_THAT(line->lists, ElementsAre(ElementsAre("a")));
+  EXPECT_THAT(line->lists, ElementsAre(list({"a"})));
 }
 
 TEST(ExecLine, NothingBehindTheDashesIsAUsageError) {
@@ -70,8 +75,20 @@ TEST(ExecLine, NothingBehindTheDashesIsAUsageError) {
   EXPECT_THAT(line.error().message, HasSubstr("no command behind `--`"));
 }
 
-TEST(ArgumentLine, ZippingIsRefusedByName) {
-  EXPECT_THAT(cut_map_line({"f", ":::", "1", ":::+", "2"}).error().message, HasSubstr(":::+"));
+TEST(ArgumentLine, EveryMarkBeginsAListOfItsKind) {
+  const auto line =
+      cut_exec_line({":::", "a", ":::+", "1", "::::", "f", "g", "::::+", "-", "--", "echo"});
+  ASSERT_TRUE(line);
+  EXPECT_THAT(line->lists, ElementsAre(list({"a"}), ValueSpec{.linked = true, .words = {"1"}},
+                                       ValueSpec{.files = true, .words = {"f", "g"}},
+                                       ValueSpec{.files = true, .linked = true, .words = {"-"}}));
+  EXPECT_THAT(line->command, ElementsAre("echo"));
+}
+
+TEST(ArgumentLine, TheFirstMarkMayBeOfAnyKind) {
+  EXPECT_THAT(cut_map_line({"f", "::::", "in.txt"})->lists,
+              ElementsAre(ValueSpec{.files = true, .words = {"in.txt"}}));
+  EXPECT_THAT(cut_exec_line({"echo", ":::+", "1"})->words, ElementsAre("echo"));
 }
 
 TEST(Quantities, Durations) {

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -13,10 +12,10 @@
 
 #include "producer/csv_source.hpp"
 #include "producer/json_source.hpp"
-#include "producer/product_source.hpp"
 #include "producer/text_value.hpp"
 #include "proto/limits.hpp"
 #include "proto/value.hpp"
+#include "source_probe.hpp"
 
 namespace fanmill::producer {
 namespace {
@@ -24,57 +23,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-// A pipe that holds `text`; the write end is closed unless kept.
-class Pipe {
- public:
-  explicit Pipe(const std::string& text) {
-    EXPECT_EQ(pipe(fds_), 0);
-    write(text);
-  }
-  ~Pipe() { close_writer(); }
-  Pipe(const Pipe&) = delete;
-  Pipe& operator=(const Pipe&) = delete;
-  void write(const std::string& text) {
-    EXPECT_EQ(::write(fds_[1], text.data(), text.size()), static_cast<ssize_t>(text.size()));
-  }
-  void close_writer() {
-    if (fds_[1] >= 0) close(fds_[1]);
-    fds_[1] = -1;
-  }
-  InputFd reader() { return InputFd(fds_[0], "in"); }
-
- private:
-  int fds_[2] = {-1, -1};
-};
-
-struct Taken {
-  std::vector<std::string> tuples;  // as JSON
-  Supply supply = Supply::kEnd;
-  std::string error;
-};
-
-Taken take(TupleSource& source, std::uint64_t most = 100000) {
-  Taken out;
-  ChunkBuilder builder;
-  while (out.tuples.size() < most) {
-    const auto supply = source.fill(builder, most);
-    const ChunkBuilder::Chunk chunk = builder.take();
-    std::size_t at = 0;
-    for (std::uint64_t i = 0; i < chunk.tuples; ++i) {
-      EXPECT_TRUE(append_json_from_msgpack(out.tuples.emplace_back(), chunk.bytes, at));
-    }
-    EXPECT_EQ(at, chunk.bytes.size());
-    if (!supply) {
-      out.error = supply.error().message;
-      EXPECT_EQ(supply.error().code, ErrorCode::kMalformedInput);
-      return out;
-    }
-    out.supply = *supply;
-    if (*supply != Supply::kMore) return out;
-  }
-  return out;
-}
 
 Taken json(const std::string& text) {
   Pipe in(text);
@@ -270,31 +218,6 @@ TEST(TextAsValue, IsANumberOnlyIfItPrintsBackIdentically) {
                            ".5",  "5.",   "-",    "--1",  "1_000"}) {
     EXPECT_EQ(typed(text), "\"" + std::string(text) + "\"");
   }
-}
-
-TEST(Product, CrossesItsListsTheLastOneFastest) {
-  const auto source = ProductSource::make({{"a", "b"}, {"1", "2", "3"}});
-  ASSERT_TRUE(source);
-  EXPECT_EQ((*source)->total(), 6u);
-  EXPECT_THAT(take(**source).tuples, ElementsAre("[\"a\",1]", "[\"a\",2]", "[\"a\",3]", "[\"b\",1]",
-                                                 "[\"b\",2]", "[\"b\",3]"));
-}
-
-TEST(Product, IsLazy) {
-  const std::vector<std::string> many(1000, "x");
-  const auto source = ProductSource::make({many, many, many, many});
-  ASSERT_TRUE(source);
-  EXPECT_EQ((*source)->total(), 1'000'000'000'000u);
-  ChunkBuilder chunk;
-  EXPECT_EQ(*(*source)->fill(chunk, 10), Supply::kMore);
-  EXPECT_EQ(chunk.tuples(), 10u);
-}
-
-TEST(Product, AnEmptyListIsAUsageError) {
-  const auto source = ProductSource::make({{"a"}, {}});
-  ASSERT_FALSE(source);
-  EXPECT_EQ(source.error().code, ErrorCode::kUsage);
-  EXPECT_THAT(source.error().message, HasSubstr("number 2"));
 }
 
 TEST(OpenSource, ExplainsWhatItCannotOpen) {
