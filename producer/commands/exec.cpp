@@ -12,10 +12,12 @@ namespace {
 
 constexpr const char* kFooter =
     R"(Placeholders in CMD and its arguments (no shell is involved; use  sh -c '...'  for one):
-  {}           the parameters, in order        {1} {2}    the first, the second
+  {}           the parameters, in order        {1} {2} {-1}    the first, the second, the last
   {name}       by name (CSV header, JSON object keys)
   {.} {/} {//} {/.}   without ending, base name, directory, base name without ending     {#}  1, 2, 3 ...
-Without any placeholder the parameters are added at the end.
+  {1.} {2/} {name//} ...   the same of one parameter
+Without any placeholder the parameters are added at the end. A {} for several parameters makes several
+arguments. All of this as in GNU parallel -q: values arrive exactly as they were typed.
 
 INPUT, one of:  FILE.jsonl   FILE.csv   -  (JSON lines from stdin)   ::: a b c  (several: all combinations)
 
