@@ -15,7 +15,7 @@ constexpr const char* kFooter =
   {}           the parameters, in order        {1} {2} {-1}    the first, the second, the last
   {name}       by name (CSV header, JSON object keys)
   {.} {/} {//} {/.}   without ending, base name, directory, base name without ending     {#}  1, 2, 3 ...
-  {1.} {2/} {name//} ...   the same of one parameter
+  {1.} {2/} {name//} ...   the same of one parameter        {%}  the slot that runs it, 1 to N of -j N
 Without any placeholder the parameters are added at the end. A {} for several parameters makes several
 arguments. All of this as in GNU parallel -q: values arrive exactly as they were typed.
 

@@ -70,6 +70,11 @@ def placeholders():
         yield "the command by placeholder, %s" % template, template, [["echo", "printf"], ["a b", "c"]]
 
 
+def slots():
+    for template in (["{%}"], ["{%}", "{1}"], ["x{%}y{%}{#}"], ["{%.}", "{}"], ["{%/}"], ["{{%}}"], ["{%}%"]):
+        yield "the slot, %s" % template, [*SHOW, *template], [["a", "b/c.d", ""]]
+
+
 def literals():
     # What looks like a placeholder and is none, and what a shell would take for its own.
     for text in ("{{}}", "{{1}}", "{ }", "{}}", "{1", "1}", "{1..}", "{1.1}", "{1///}", "{//.}", "{.1}", "{ 1 }", "{..}", "{...}",
@@ -82,7 +87,7 @@ def literals():
 
 @unittest.skipUnless(PARALLEL, "GNU parallel is not installed: apt-get install parallel")
 class AsGnuParallel(FanmillTest):
-    def compare(self, cases):
+    def compare(self, cases, slots=2):
         for name, template, sources in cases:
             with self.subTest(name):
                 words = list(template)
@@ -90,9 +95,9 @@ class AsGnuParallel(FanmillTest):
                     words += [":::", *source]
                 # Without -0 it takes a newline for the border of two values.
                 lines = any("\n" in value for source in sources for value in source)
-                options = ["-k", "-q", "-j2"] + (["-0"] if lines else [])
+                options = ["-k", "-q", "-j%d" % slots] + (["-0"] if lines else [])
                 theirs = self.start(PARALLEL, *options, *words, env=dict(self.env, PARALLEL_SHELL="/bin/sh"))
-                ours = self.fanmill("exec", "-j2", *words)
+                ours = self.fanmill("exec", "-j%d" % slots, *words)
                 expected, printed = (bytes(program.wait().stdout.data) for program in (theirs, ours))
                 self.assertEqual((theirs.code, ours.code), (0, 0), "%s\n%s" % (theirs, ours))
                 self.assertEqual(printed, expected, words)
@@ -106,6 +111,9 @@ class AsGnuParallel(FanmillTest):
     def test_placeholders(self):
         self.compare(placeholders())
 
+    def test_slots(self):
+        self.compare(slots(), slots=1)
+
     def test_literals(self):
         self.compare(literals())
 
@@ -115,3 +123,9 @@ class OnItsOwn(FanmillTest):
         run = self.run_fanmill("exec", "echo", "{3}", ":::", "a", ":::", "b", code=1)
         self.assertEqual(run.out(), "")
         self.assertIn("the command uses {3}, but the tuple has 2 elements", run.err())
+
+    def test_commands_at_the_same_time_have_slots_of_their_own(self):
+        # Each waits until all four have told their slot.
+        script = 'echo "$1" > "$2/$1.told"; until [ "$(ls "$2" | grep -c told)" = 4 ]; do sleep 0.01; done; echo "$1"'
+        run = self.run_fanmill("exec", "-j4", "sh", "-c", script, "sh", "{%}", str(self.dir), "{}", ":::", "a", "b", "c", "d")
+        self.assertEqual(sorted(run.out().split()), ["1", "2", "3", "4"])

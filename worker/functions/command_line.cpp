@@ -108,6 +108,10 @@ bool CommandLine::parse_placeholder(std::string_view inside, Placeholder& placeh
     placeholder.what = Number{};
     return placeholder.part == Part::kWhole;
   }
+  if (inside == "%") {
+    placeholder.what = Slot{};
+    return placeholder.part == Part::kWhole;
+  }
   int number = 0;
   const char* end = inside.data() + inside.size();
   const auto [stopped, error] = std::from_chars(inside.data(), end, number);
@@ -158,8 +162,8 @@ auto CommandLine::range_of(const Placeholder& placeholder, std::size_t count,
   return Range{0, count};
 }
 
-Result<std::vector<std::string>> CommandLine::arguments(const TupleView& tuple,
-                                                        TaskIndex index) const {
+Result<std::vector<std::string>> CommandLine::arguments(const TupleView& tuple, TaskIndex index,
+                                                        std::uint32_t slot) const {
   if (template_.empty()) return fail(ErrorCode::kBadArguments, "the command is empty");
   std::vector<std::string> elements;
   for (const std::string_view raw : tuple.elements()) {
@@ -184,6 +188,11 @@ Result<std::vector<std::string>> CommandLine::arguments(const TupleView& tuple,
       const auto& placeholder = std::get<Placeholder>(piece);
       if (std::holds_alternative<Number>(placeholder.what)) {
         text += std::to_string(index.value + 1);
+        replaced = true;
+        continue;
+      }
+      if (std::holds_alternative<Slot>(placeholder.what)) {
+        text += std::to_string(slot);
         replaced = true;
         continue;
       }

@@ -4,6 +4,7 @@
 //   {}  every element: the first completes the text before it, the last the text behind it, those
 //       between are arguments of their own       {name}  the element of that name
 //   {1} {2} …  by position      {-1} …  from the end      {#}  the task's number, from 1
+//   {%}  the worker's slot that runs it, from 1
 //   {.}  without extension   {/}  base name   {//}  directory   {/.}  base name without extension
 //   {1.} {1/} {1//} {1/.} {name.} …  the same of one element
 //
@@ -31,12 +32,14 @@ class CommandLine {
 
   // The arguments of one task. Refused (kBadArguments): a position that the tuple does not have,
   // an argument with a zero byte, an empty template.
-  Result<std::vector<std::string>> arguments(const TupleView& tuple, TaskIndex index) const;
+  Result<std::vector<std::string>> arguments(const TupleView& tuple, TaskIndex index,
+                                             std::uint32_t slot) const;
 
  private:
   enum class Part : std::uint8_t { kWhole, kNoExtension, kBaseName, kDirectory, kBareName };
   struct Every {};
   struct Number {};  // {#}
+  struct Slot {};    // {%}
   struct Position {
     int number;  // from 1, or from -1 backwards
   };
@@ -44,7 +47,7 @@ class CommandLine {
     std::string name;
   };
   struct Placeholder {
-    std::variant<Every, Number, Position, Name> what;
+    std::variant<Every, Number, Slot, Position, Name> what;
     Part part = Part::kWhole;
     std::string text;  // as written
   };

@@ -23,7 +23,7 @@ Result<std::vector<std::string>> filled(std::vector<std::string> argv, const Val
   TupleView view;
   EXPECT_TRUE(cut_tuple(bytes, at, view));
   EXPECT_EQ(at, bytes.size());
-  return CommandLine(spec).arguments(view, {41});
+  return CommandLine(spec).arguments(view, {41}, 3);
 }
 
 TEST(CommandLine, PutsElementsWhereThePlaceholdersAre) {
@@ -32,6 +32,7 @@ TEST(CommandLine, PutsElementsWhereThePlaceholdersAre) {
   EXPECT_THAT(*filled({"echo", "<{}>"}, Array{"a", 2, true}),
               ElementsAre("echo", "<a", "2", "true>"));
   EXPECT_THAT(*filled({"echo", "{#}"}, Array{"a"}), ElementsAre("echo", "42"));
+  EXPECT_THAT(*filled({"echo", "{%}.", "{%/}"}, Array{"a"}), ElementsAre("echo", "3.", "{%/}"));
 }
 
 TEST(CommandLine, AppendsElementsWithoutPlaceholders) {
