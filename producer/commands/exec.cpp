@@ -24,6 +24,7 @@ INPUT, one of:  FILE.jsonl   FILE.csv   -  (JSON lines from stdin)   ::: a b c  
 Examples:
   fanmill exec ::: *.png -- convert {} {.}.webp
   fanmill exec gzip -k ::: *.log                        # the command first, as GNU parallel has it
+  fanmill exec --tag wc -l ::: *.log                    # each line behind its parameters
   fanmill exec -j 8 runs.csv -- ./simulate --seed {seed} --rate {rate}
   fanmill exec --format csv -o sizes.csv ::: /usr/share/common-licenses/* ::: 1 6 9 -- \
       sh -c 'gzip -c -"$2" "$1" | wc -c' sh {1} {2}

@@ -35,6 +35,7 @@ struct RunOptions {
   std::uint32_t retries = 0;
   bool unordered = false;
   bool raw = false;
+  bool tag = false;
   bool quiet = false;
   bool progress = false;
 

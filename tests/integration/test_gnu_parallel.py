@@ -75,6 +75,16 @@ def slots():
         yield "the slot, %s" % template, [*SHOW, *template], [["a", "b/c.d", ""]]
 
 
+def tags():
+    printing = {"a line": "<%s>\\n", "no line end": "<%s>", "empty lines": "%s\\n\\nx\\n", "lines and a rest": "1\\n2 %s\\n\\nx"}
+    sources = {"a source": [["a b", "", "$x", "7", "1.50", "a\\tb", "it's", "ü", "\udcff"]], "two sources": TWO, "three sources": THREE,
+               "newlines": [["a\nb", "\n"], ["c"]]}
+    for how, text in printing.items():
+        for name, lists in sources.items():
+            yield "tagged %s, %s" % (how, name), ["--tag", "printf", text, "{1}"], lists
+    yield "tagged, nothing printed", ["--tag", "true"], [["a", "b"]]
+
+
 def literals():
     # What looks like a placeholder and is none, and what a shell would take for its own.
     for text in ("{{}}", "{{1}}", "{ }", "{}}", "{1", "1}", "{1..}", "{1.1}", "{1///}", "{//.}", "{.1}", "{ 1 }", "{..}", "{...}",
@@ -114,6 +124,9 @@ class AsGnuParallel(FanmillTest):
     def test_slots(self):
         self.compare(slots(), slots=1)
 
+    def test_tags(self):
+        self.compare(tags())
+
     def test_literals(self):
         self.compare(literals())
 
@@ -129,3 +142,11 @@ class OnItsOwn(FanmillTest):
         script = 'echo "$1" > "$2/$1.told"; until [ "$(ls "$2" | grep -c told)" = 4 ]; do sleep 0.01; done; echo "$1"'
         run = self.run_fanmill("exec", "-j4", "sh", "-c", script, "sh", "{%}", str(self.dir), "{}", ":::", "a", "b", "c", "d")
         self.assertEqual(sorted(run.out().split()), ["1", "2", "3", "4"])
+
+    def test_a_tag_is_of_values_only(self):
+        run = self.run_fanmill("exec", "--tag", "--format", "csv", "echo", ":::", "a", code=2)
+        self.assertIn("--tag goes with --format values only", run.err())
+
+    def test_a_tag_stands_before_stderr_too(self):
+        run = self.run_fanmill("exec", "--tag", "sh", "-c", "echo {} >&2", ":::", "x")
+        self.assertIn("x\tx\n", run.err())
