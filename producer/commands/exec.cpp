@@ -63,6 +63,13 @@ int exec_command(std::vector<std::string> args) {
                        "no command; for instance: fanmill exec ::: a b -- echo {}  "
                        "(fanmill exec --help)");
   }
+  // The parser takes an option that it does not know for the command's first word.
+  if (command_first && argv.front().starts_with('-')) {
+    return usage_error(command, "there is no option " + argv.front() +
+                                    " (fanmill exec --help); for a command of that name: ::: a b "
+                                    "-- " +
+                                    argv.front());
+  }
   if (command_first && line->lists.empty()) {
     return usage_error(command, "no input: put the values behind the command (" + argv.front() +
                                     " ... ::: a b), or the input before it (in.csv -- " +

@@ -150,3 +150,8 @@ class OnItsOwn(FanmillTest):
     def test_a_tag_stands_before_stderr_too(self):
         run = self.run_fanmill("exec", "--tag", "sh", "-c", "echo {} >&2", ":::", "x")
         self.assertIn("x\tx\n", run.err())
+
+    def test_an_option_that_is_not_there_is_no_command(self):
+        run = self.run_fanmill("exec", "--bogus", "echo", ":::", "a", code=2)
+        self.assertEqual(run.out(), "")
+        self.assertIn("fanmill exec: there is no option --bogus", run.err())
