@@ -17,6 +17,7 @@ struct WriterOptions {
   OutputFormat format = OutputFormat::kValues;
   bool raw = false;                // values: strings bare
   bool command = false;            // the value is a command's stdout
+  bool tag = false;                // values: each line behind the task's parameters and a tab
   std::vector<std::string> names;  // of positional parameters, where the input names them
 };
 

@@ -7,7 +7,9 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <memory>
+#include <string_view>
 
 #include "worker/executor.hpp"
 #include "worker/functions/function.hpp"
@@ -27,6 +29,12 @@ std::atomic<std::int32_t>* running_group = nullptr;
 }
 void on_term(int) { end_everything(); }
 
+bool parsed_slot(std::string_view text, std::uint32_t& slot) {
+  const char* const end = text.data() + text.size();
+  const auto [stopped, error] = std::from_chars(text.data(), end, slot);
+  return error == std::errc() && stopped == end && slot > 0;
+}
+
 int usage() {
   fputs(
       "fanmill-executor is started by fanmill-worker, with a socket as descriptor 3 and a shared\n"
@@ -38,7 +46,10 @@ int usage() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool commands = argc == 2 && strcmp(argv[1], "--commands") == 0;
+  // fanmill-executor [--commands SLOT]
+  std::uint32_t slot = 0;
+  const bool commands =
+      argc == 3 && strcmp(argv[1], "--commands") == 0 && parsed_slot(argv[2], slot);
   if (argc > 1 && !commands) return usage();
   void* mapped =
       mmap(nullptr, executor::kPageBytes, PROT_READ | PROT_WRITE, MAP_SHARED, executor::kPageFd, 0);
@@ -60,7 +71,7 @@ int main(int argc, char** argv) {
   worker::Registry registry;
   worker::add_builtin_functions(registry);
   if (commands) {
-    worker::add_command_function(registry, {&page->command_group, executor::kSocketFd});
+    worker::add_command_function(registry, {&page->command_group, executor::kSocketFd, slot});
   }
   worker::Executor executor(std::move(registry),
                             {executor::kSocketFd, page, {STDOUT_FILENO, STDERR_FILENO}});

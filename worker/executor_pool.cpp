@@ -117,7 +117,7 @@ Result<void> ExecutorPool::start(std::uint32_t slot) {
   process->page = static_cast<executor::Page*>(mapped);
 
   std::vector<std::string> command = {options_.executor_path};
-  if (options_.commands) command.emplace_back("--commands");
+  if (options_.commands) command.insert(command.end(), {"--commands", std::to_string(slot + 1)});
   ArgumentVector arguments(command);
   SpawnRequest request;
   request.paths = {options_.executor_path};

@@ -12,10 +12,12 @@ namespace {
 
 constexpr const char* kFooter =
     R"(Placeholders in CMD and its arguments (no shell is involved; use  sh -c '...'  for one):
-  {}           the parameters, in order        {1} {2}    the first, the second
+  {}           the parameters, in order        {1} {2} {-1}    the first, the second, the last
   {name}       by name (CSV header, JSON object keys)
   {.} {/} {//} {/.}   without ending, base name, directory, base name without ending     {#}  1, 2, 3 ...
-Without any placeholder the parameters are added at the end.
+  {1.} {2/} {name//} ...   the same of one parameter        {%}  the slot that runs it, 1 to N of -j N
+Without any placeholder the parameters are added at the end. A {} for several parameters makes several
+arguments. All of this as in GNU parallel -q: values arrive exactly as they were typed.
 
 INPUT, one of:
   FILE.jsonl   FILE.csv   -  (JSON lines from stdin)
@@ -28,6 +30,7 @@ INPUT, one of:
 Examples:
   fanmill exec ::: *.png -- convert {} {.}.webp
   fanmill exec gzip -k ::: *.log                        # the command first, as GNU parallel has it
+  fanmill exec --tag wc -l ::: *.log                    # each line behind its parameters
   fanmill exec -j 8 runs.csv -- ./simulate --seed {seed} --rate {rate}
   find . -name '*.log' | fanmill exec --lines gzip -k
   fanmill exec --range seed=1..100 -- ./simulate --seed {seed}
@@ -68,6 +71,13 @@ int exec_command(std::vector<std::string> args) {
     return usage_error(command,
                        "no command; for instance: fanmill exec ::: a b -- echo {}  "
                        "(fanmill exec --help)");
+  }
+  // The parser takes an option that it does not know for the command's first word.
+  if (command_first && argv.front().starts_with('-')) {
+    return usage_error(command, "there is no option " + argv.front() +
+                                    " (fanmill exec --help); for a command of that name: ::: a b "
+                                    "-- " +
+                                    argv.front());
   }
   if (command_first && line->lists.empty() && options.ranges.empty() && !options.lines) {
     return usage_error(command, "no input: put the values behind the command (" + argv.front() +

@@ -126,6 +126,8 @@ void RunOptions::add_to(CLI::App& app, bool command) {
   app.add_option("--timeout", time_limit, "Kill a task that runs longer: 90s, 5m, 1h30m")
       ->type_name("DURATION");
   if (command) {
+    app.add_flag("--tag", tag,
+                 "With --format values: begin each line of output with the parameters and a tab");
     app.add_option("--max-output", max_output,
                    "A command that prints more than this fails (default 64MiB)")
         ->type_name("SIZE");
@@ -161,6 +163,11 @@ Result<MapOptions> RunOptions::resolve(JobOptions job) const {
     return fail(ErrorCode::kUsage, "--raw goes with --format values only");
   }
   out.writer.raw = raw;
+  if (tag && format != "values") {
+    return fail(ErrorCode::kUsage,
+                "--tag goes with --format values only; rows of jsonl and csv hold the parameters");
+  }
+  out.writer.tag = tag;
   const bool command = job.spec.function == kCommandFunction;
   out.writer.command = command;
   out.order = unordered ? RowOrder::kAsCompleted : RowOrder::kInput;
@@ -200,7 +207,7 @@ Result<MapOptions> RunOptions::resolve(JobOptions job) const {
   job.retries = retries;
   job.wait_workers_ms = *wait_ms;
   job.forget_when_delivered = true;
-  job.rows_with_tuples = out.writer.format != OutputFormat::kValues;
+  job.rows_with_tuples = tag || out.writer.format != OutputFormat::kValues;
   out.job = std::move(job);
   return out;
 }

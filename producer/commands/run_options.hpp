@@ -39,6 +39,7 @@ struct RunOptions {
   bool dry_run = false;
   bool unordered = false;
   bool raw = false;
+  bool tag = false;
   bool quiet = false;
   bool progress = false;
 

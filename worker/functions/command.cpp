@@ -110,7 +110,7 @@ class Command : public Function {
 };
 
 tl::expected<void, Failure> Command::call(Call& call) {
-  auto arguments = line_.arguments(call.tuple, call.index);
+  auto arguments = line_.arguments(call.tuple, call.index, scope_.slot);
   if (!arguments) {
     return tl::make_unexpected(
         failure_of(arguments.error().code, std::move(arguments.error().message)));

@@ -1,7 +1,9 @@
 #include "worker/functions/command_line.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
+#include <utility>
 
 #include "proto/value.hpp"
 #include "worker/functions/arguments.hpp"
@@ -15,6 +17,39 @@ bool is_name(std::string_view text) {
     const auto byte = static_cast<unsigned char>(c);
     return std::isalnum(byte) != 0 || c == '_' || c == '-' || byte >= 0x80;
   });
+}
+
+// The parts of paths are those of GNU parallel 20221122, which computes them in Perl; the
+// expressions are its own.
+
+// s:\.[^/.]*$:: The leading dot of a hidden file begins an extension too.
+std::string_view without_extension(std::string_view path) {
+  const std::size_t last = path.find_last_of("./");
+  return last == std::string_view::npos || path[last] == '/' ? path : path.substr(0, last);
+}
+
+// s:.*/:: The dot matches no newline, so this cuts in the first line that has a slash.
+std::string base_name(std::string_view path) {
+  const std::size_t slash = path.find('/');
+  if (slash == std::string_view::npos) return std::string(path);
+  const std::size_t begin = path.rfind('\n', slash) + 1;  // 0 if there is none
+  const std::size_t last = path.rfind('/', path.find('\n', slash));
+  return std::string(path.substr(0, begin)).append(path.substr(last + 1));
+}
+
+std::string_view without_trailing_slashes(std::string_view path) {
+  while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  return path;
+}
+
+// File::Basename::dirname
+std::string_view directory(std::string_view path) {
+  const bool ends_in_slash = path.ends_with('/');
+  path = without_trailing_slashes(path);
+  if (ends_in_slash && path == "/") return path;
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string_view::npos) return ".";
+  return without_trailing_slashes(path.substr(0, slash + 1));
 }
 
 }  // namespace
@@ -73,6 +108,10 @@ bool CommandLine::parse_placeholder(std::string_view inside, Placeholder& placeh
     placeholder.what = Number{};
     return placeholder.part == Part::kWhole;
   }
+  if (inside == "%") {
+    placeholder.what = Slot{};
+    return placeholder.part == Part::kWhole;
+  }
   int number = 0;
   const char* end = inside.data() + inside.size();
   const auto [stopped, error] = std::from_chars(inside.data(), end, number);
@@ -84,33 +123,47 @@ bool CommandLine::parse_placeholder(std::string_view inside, Placeholder& placeh
   return is_name(inside);
 }
 
-std::string_view CommandLine::part_of(std::string_view text, Part part) {
-  const std::size_t slash = text.rfind('/');
-  const auto without_extension = [](std::string_view name) {
-    const std::size_t last = name.rfind('/');
-    const std::size_t begin = last == std::string_view::npos ? 0 : last + 1;
-    const std::size_t dot = name.rfind('.');
-    // A leading dot hides a file; it is no extension.
-    return dot == std::string_view::npos || dot <= begin ? name : name.substr(0, dot);
-  };
+std::string CommandLine::part_of(std::string_view text, Part part) {
   switch (part) {
     case Part::kWhole:
-      return text;
+      return std::string(text);
     case Part::kNoExtension:
-      return without_extension(text);
+      return std::string(without_extension(text));
     case Part::kBaseName:
-      return slash == std::string_view::npos ? text : text.substr(slash + 1);
+      return base_name(text);
     case Part::kDirectory:
-      if (slash == std::string_view::npos) return ".";
-      return slash == 0 ? "/" : text.substr(0, slash);
+      return std::string(directory(text));
     case Part::kBareName:
-      return without_extension(slash == std::string_view::npos ? text : text.substr(slash + 1));
+      return std::string(without_extension(base_name(text)));
   }
-  return text;
+  return std::string(text);
 }
 
-Result<std::vector<std::string>> CommandLine::arguments(const TupleView& tuple,
-                                                        TaskIndex index) const {
+auto CommandLine::range_of(const Placeholder& placeholder, std::size_t count,
+                           const std::vector<std::string>& names) -> Result<std::optional<Range>> {
+  if (const auto* position = std::get_if<Position>(&placeholder.what)) {
+    const auto size = static_cast<std::int64_t>(count);
+    const std::int64_t from_zero =
+        position->number > 0 ? std::int64_t{position->number} - 1 : size + position->number;
+    if (from_zero < 0 || from_zero >= size) {
+      return fail(ErrorCode::kBadArguments, "the command uses " + placeholder.text +
+                                                ", but the tuple has " + std::to_string(count) +
+                                                (count == 1 ? " element" : " elements"));
+    }
+    const auto where = static_cast<std::size_t>(from_zero);
+    return Range{where, where + 1};
+  }
+  if (const auto* name = std::get_if<Name>(&placeholder.what)) {
+    const auto found = std::find(names.begin(), names.end(), name->name);
+    const auto where = static_cast<std::size_t>(found - names.begin());
+    if (found == names.end() || where >= count) return std::nullopt;
+    return Range{where, where + 1};
+  }
+  return Range{0, count};
+}
+
+Result<std::vector<std::string>> CommandLine::arguments(const TupleView& tuple, TaskIndex index,
+                                                        std::uint32_t slot) const {
   if (template_.empty()) return fail(ErrorCode::kBadArguments, "the command is empty");
   std::vector<std::string> elements;
   for (const std::string_view raw : tuple.elements()) {
@@ -125,43 +178,6 @@ Result<std::vector<std::string>> CommandLine::arguments(const TupleView& tuple,
   bool replaced = false;
   std::vector<std::string> arguments;
   arguments.reserve(template_.size() + elements.size());
-  std::string scratch;
-
-  // False: a name that means nothing here, so the text stays.
-  const auto text_for = [&](const Placeholder& placeholder) -> Result<const std::string*> {
-    if (std::holds_alternative<Every>(placeholder.what)) {
-      scratch.clear();
-      for (std::size_t i = 0; i < elements.size(); ++i) {
-        if (i > 0) scratch += ' ';
-        scratch += part_of(elements[i], placeholder.part);
-      }
-      return &scratch;
-    }
-    if (std::holds_alternative<Number>(placeholder.what)) {
-      scratch = std::to_string(index.value + 1);
-      return &scratch;
-    }
-    std::size_t where = elements.size();
-    if (const auto* position = std::get_if<Position>(&placeholder.what)) {
-      const auto count = static_cast<std::int64_t>(elements.size());
-      const std::int64_t from_zero =
-          position->number > 0 ? std::int64_t{position->number} - 1 : count + position->number;
-      if (from_zero < 0 || from_zero >= count) {
-        return fail(ErrorCode::kBadArguments, "the command uses " + placeholder.text +
-                                                  ", but the tuple has " + std::to_string(count) +
-                                                  (count == 1 ? " element" : " elements"));
-      }
-      where = static_cast<std::size_t>(from_zero);
-    } else {
-      const auto found =
-          std::find(names.begin(), names.end(), std::get<Name>(placeholder.what).name);
-      where = static_cast<std::size_t>(found - names.begin());
-      if (found == names.end() || where >= elements.size()) return nullptr;
-    }
-    scratch = part_of(elements[where], placeholder.part);
-    return &scratch;
-  };
-
   for (const Argument& argument : template_) {
     std::string text;
     for (const Piece& piece : argument) {
@@ -170,10 +186,27 @@ Result<std::vector<std::string>> CommandLine::arguments(const TupleView& tuple,
         continue;
       }
       const auto& placeholder = std::get<Placeholder>(piece);
-      const auto value = text_for(placeholder);
-      if (!value) return tl::make_unexpected(value.error());
-      replaced = replaced || *value != nullptr;
-      text += *value != nullptr ? **value : placeholder.text;
+      if (std::holds_alternative<Number>(placeholder.what)) {
+        text += std::to_string(index.value + 1);
+        replaced = true;
+        continue;
+      }
+      if (std::holds_alternative<Slot>(placeholder.what)) {
+        text += std::to_string(slot);
+        replaced = true;
+        continue;
+      }
+      const auto range = range_of(placeholder, elements.size(), names);
+      if (!range) return tl::make_unexpected(range.error());
+      if (!*range) {
+        text += placeholder.text;
+        continue;
+      }
+      replaced = true;
+      for (std::size_t i = (*range)->begin; i < (*range)->end; ++i) {
+        if (i > (*range)->begin) arguments.push_back(std::exchange(text, {}));
+        text += part_of(elements[i], placeholder.part);
+      }
     }
     arguments.push_back(std::move(text));
   }

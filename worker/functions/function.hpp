@@ -41,6 +41,7 @@ class Function {
 struct ProcessScope {
   std::atomic<std::int32_t>* command_group = nullptr;  // told the group that runs, 0 between
   int agent_socket = -1;                               // hung up: the agent is gone
+  std::uint32_t slot = 1;  // of the worker's slots, the one that this executor serves; from 1
 };
 
 class Registry {

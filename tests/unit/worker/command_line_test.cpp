@@ -23,14 +23,16 @@ Result<std::vector<std::string>> filled(std::vector<std::string> argv, const Val
   TupleView view;
   EXPECT_TRUE(cut_tuple(bytes, at, view));
   EXPECT_EQ(at, bytes.size());
-  return CommandLine(spec).arguments(view, {41});
+  return CommandLine(spec).arguments(view, {41}, 3);
 }
 
 TEST(CommandLine, PutsElementsWhereThePlaceholdersAre) {
   EXPECT_THAT(*filled({"cp", "{1}", "to/{2}", "{-1}"}, Array{"a", "b", "c"}),
               ElementsAre("cp", "a", "to/b", "c"));
-  EXPECT_THAT(*filled({"echo", "<{}>"}, Array{"a", 2, true}), ElementsAre("echo", "<a 2 true>"));
+  EXPECT_THAT(*filled({"echo", "<{}>"}, Array{"a", 2, true}),
+              ElementsAre("echo", "<a", "2", "true>"));
   EXPECT_THAT(*filled({"echo", "{#}"}, Array{"a"}), ElementsAre("echo", "42"));
+  EXPECT_THAT(*filled({"echo", "{%}.", "{%/}"}, Array{"a"}), ElementsAre("echo", "3.", "{%/}"));
 }
 
 TEST(CommandLine, AppendsElementsWithoutPlaceholders) {
@@ -44,8 +46,11 @@ TEST(CommandLine, KnowsThePartsOfPaths) {
               ElementsAre("/a/b.c/d.tar", "d.tar.gz", "/a/b.c", "d.tar"));
   EXPECT_THAT(*filled({"{2.}", "{2/}", "{2//}", "{2/.}"}, tuple),
               ElementsAre("plain", "plain", ".", "plain"));
-  EXPECT_THAT(*filled({"{.}", "{/}"}, Array{"/x/.hidden"}), ElementsAre("/x/.hidden", ".hidden"));
+  EXPECT_THAT(*filled({"{.}", "{/}"}, Array{"/x/.hidden"}), ElementsAre("/x/", ".hidden"));
   EXPECT_THAT(*filled({"{.}", "{//}"}, Array{"/b.c/d"}), ElementsAre("/b.c/d", "/b.c"));
+  EXPECT_THAT(*filled({"{/}", "{//}"}, Array{"a/b//"}), ElementsAre("", "a"));
+  EXPECT_THAT(*filled({"{//}", "{//}"}, Array{"//"}), ElementsAre("/", "/"));
+  EXPECT_THAT(*filled({"{/}", "{//}"}, Array{"a\nb/c"}), ElementsAre("a\nc", "a\nb"));
 }
 
 TEST(CommandLine, FindsElementsByName) {
