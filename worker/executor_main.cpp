@@ -77,6 +77,10 @@ int main(int argc, char** argv) {
   if (commands) {
     // The file behind stderr, not for appending as stderr itself is.
     const int errors = open("/proc/self/fd/2", O_RDWR | O_CLOEXEC);
+    if (errors < 0) {
+      perror("fanmill-executor: cannot open /proc/self/fd/2");
+      return 1;
+    }
     worker::add_command_function(
         registry, {&page->command_group, executor::kSocketFd, slot, worker::kParkingPlace, errors});
   }
