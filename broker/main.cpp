@@ -120,6 +120,9 @@ int serve(const Options& wanted) {
   }
   std::random_device random;
   options.core.seed = (std::uint64_t{random()} << 32) | random();
+  // Nothing tells this life of the broker from an earlier one but chance: a worker may still hold
+  // results for jobs of that one, whose ids must not be ours.
+  options.core.epoch = random() | 1U;
   options.store = std::make_unique<broker::MemoryStore>();
   auto loop = broker::Loop::bind(context, std::move(options));
   if (!loop) return told(loop.error());

@@ -95,7 +95,7 @@ class ServerChannel {
 class PeerChannel {
  public:
   // inproc: also before the broker is there. ipc: refused (kUnreachable) if nobody listens. tcp:
-  // whether anybody is there and lets us in shows in ended().
+  // whether anybody is there, and lets us in, shows in ended().
   static Result<PeerChannel> connect(ChannelContext& context, const Address& address);
   PeerChannel(PeerChannel&&) noexcept;
   PeerChannel& operator=(PeerChannel&&) noexcept;
@@ -106,8 +106,8 @@ class PeerChannel {
   // Until a message may wait here, one of `others` is ready (their revents say which) or `timeout`
   // is over; empty: no limit. May return early; a signal ends it too.
   void wait(std::span<pollfd> others, std::optional<nanoseconds> timeout);
-  // Over TCP, after a receive() that gave nothing: why there is no connection any more, or will be
-  // none (kUnreachable, kRefused).
+  // After a receive() that gave nothing: why there is no connection any more, or will be none
+  // (kUnreachable, kRefused). Never over inproc.
   const std::optional<Error>& ended() const;
 
  private:

@@ -21,7 +21,7 @@ struct PeerChannel::Impl {
   Impl(void* context, Transport transport, std::string where)
       : socket(context, ZMQ_DEALER, transport), endpoint(std::move(where)) {
     socket.set(ZMQ_LINGER, kFarewellMs);
-    if (transport != Transport::kTcp || socket.handle() == nullptr) return;
+    if (transport == Transport::kInproc || socket.handle() == nullptr) return;
     monitor.emplace(context, socket.handle());
     ready_by = mono_now() + kReadyWithin;
   }
@@ -33,8 +33,9 @@ struct PeerChannel::Impl {
 
   ZmqSocket socket;
   std::string endpoint;
-  std::optional<SocketMonitor> monitor;  // over TCP; gone before the socket is
-  std::optional<MonoTime> ready_by;      // while the handshake is not through
+  std::optional<SocketMonitor> monitor;  // not over inproc; gone before the socket is
+  bool monitor_spoke = false;
+  std::optional<MonoTime> ready_by;  // while the handshake is not through
   std::optional<Error> ended;
   PartSeries series;
   std::uint64_t dropped = 0;
@@ -42,6 +43,7 @@ struct PeerChannel::Impl {
 };
 
 void PeerChannel::Impl::look_at_connection() {
+  monitor_spoke = false;
   while (const auto event = monitor->next()) {
     switch (*event) {
       case ConnectionEvent::kReady:
@@ -54,6 +56,10 @@ void PeerChannel::Impl::look_at_connection() {
                                      "file from its host again");
         break;
       case ConnectionEvent::kNotOurs:
+        if (socket.transport() == Transport::kIpc) {
+          end(ErrorCode::kUnreachable, "what listens at " + endpoint + " closed the connection");
+          break;
+        }
         end(ErrorCode::kRefused,
             "what answers at " + endpoint +
                 " is not the broker of this join file: it has another key, or "
@@ -87,10 +93,12 @@ void PeerChannel::wait(std::span<pollfd> others, std::optional<nanoseconds> time
     const nanoseconds left = std::max(nanoseconds(0), *impl_->ready_by - mono_now());
     timeout = timeout ? std::min(*timeout, left) : left;
   }
+  // Of the monitor the descriptor is enough: it is read to its end whenever it has spoken.
   wait_for_sockets(impl_->polled, others, timeout, [&](auto&& look_at) {
     look_at(impl_->socket.handle(), impl_->socket.descriptor());
-    if (impl_->monitor) look_at(impl_->monitor->handle(), impl_->monitor->descriptor());
+    if (impl_->monitor) impl_->polled.push_back({impl_->monitor->descriptor(), POLLIN, 0});
   });
+  if (impl_->monitor) impl_->monitor_spoke = impl_->polled.back().revents != 0;
 }
 
 Result<PeerChannel> PeerChannel::connect(ChannelContext& context, const Address& address) {
@@ -121,7 +129,7 @@ std::optional<Received> PeerChannel::receive() {
     std::array<zmq::message_t, kFrames> frames;
     const std::size_t count = impl_->socket.receive(frames);
     if (count == 0) {
-      if (impl_->monitor) impl_->look_at_connection();
+      if (impl_->monitor_spoke || impl_->ready_by) impl_->look_at_connection();
       return std::nullopt;
     }
     if (count != kFrames) {

@@ -1,7 +1,9 @@
 """Several hosts: keys, join files, and what everybody is told. On loopback, and between network namespaces."""
 import os
+import random
 import re
 import signal
+import socket
 import subprocess
 import unittest
 
@@ -23,6 +25,19 @@ class Broker(FanmillTest):
 
     def address(self, keys="keys"):
         return re.search(r"^broker (.*)$", (self.dir / keys / "worker.join").read_text(), re.M).group(1)
+
+
+def unused_address():
+    """Of a port that nothing gets by asking for any port, so that it is free again after a restart."""
+    for _ in range(1000):
+        port = random.randint(20000, 30000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return "tcp://127.0.0.1:%d" % port
+    raise AssertionError("no free port")
 
 
 class OverTcp(Broker):
@@ -48,11 +63,11 @@ class OverTcp(Broker):
             self.assertEqual(os.stat(self.dir / "keys" / name).st_mode & 0o777, 0o600, name)
 
     def test_the_keys_of_the_first_start_stay(self):
-        broker = self.start_broker()
+        broker = self.start_broker(unused_address())
         before = {p.name: p.read_text() for p in (self.dir / "keys").iterdir()}
         broker.signal(signal.SIGTERM)
         broker.wait()
-        self.start_broker(before and self.address())
+        self.start_broker(self.address())
         self.assertEqual({p.name: p.read_text() for p in (self.dir / "keys").iterdir()}, before)
 
     def test_a_worker_waits_for_a_join_file_that_is_still_to_come(self):
@@ -63,7 +78,7 @@ class OverTcp(Broker):
         self.assertEqual(run.out(), "1\n2\n")
 
     def test_a_worker_comes_back_to_a_broker_that_was_away(self):
-        broker = self.start_broker()
+        broker = self.start_broker(unused_address())
         worker = self.worker("faithful")
         self.run_fanmill("map", "--broker", "keys/producer.join", "identity", ":::", "1")
         broker.signal(signal.SIGKILL)
