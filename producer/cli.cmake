@@ -21,7 +21,6 @@ add_library(fanmill_cli STATIC
   quantities.cpp
   range.cpp
   source.cpp
-  text_value.cpp
   values.cpp
   writer_thread.cpp
   writers.cpp)
