@@ -3,7 +3,6 @@
 
 #include <csv.h>
 
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,15 +11,17 @@
 
 #include "producer/input_fd.hpp"
 #include "producer/source.hpp"
+#include "producer/text_reader.hpp"
 
 namespace fanmill::producer {
 
 class CsvSource : public TupleSource {
  public:
-  // Reads on until the header is complete. kMalformedInput: no header, a name twice.
+  // Reads the header, and no row of data. kMalformedInput: no header, a name twice.
   static Result<std::unique_ptr<TupleSource>> make(InputFd input);
   ~CsvSource() override;
 
+  void set_signature(const Signature& signature) override;
   Result<Supply> fill(ChunkBuilder& chunk, std::uint64_t tuples_max) override;
   bool is_bounded() const override { return input_.is_regular_file(); }
   int wait_fd() const override { return input_.fd(); }
@@ -42,16 +43,22 @@ class CsvSource : public TupleSource {
   bool at_end_ = false;
 
   std::vector<std::string> names_;
+  std::vector<TextReader> columns_;
   bool header_taken_ = false;
 
   // The row that is being read.
   std::string row_;
+  std::size_t unended_ = 0;  // bytes read since the last field was complete
   std::size_t row_fields_ = 0;
   std::vector<std::string> header_;
-  std::uint64_t line_ = 1;        // of the place reached
-  std::uint64_t row_line_ = 1;    // where the row began
-  std::deque<std::string> rows_;  // tuples read and not yet taken
-  std::optional<Error> error_;    // comes after them
+  std::uint64_t line_ = 1;      // of the place reached
+  std::uint64_t row_line_ = 1;  // where the row began
+
+  // Tuples read and not yet taken, one behind the other.
+  std::string rows_;
+  std::vector<std::size_t> row_ends_;
+  std::size_t next_row_ = 0;
+  std::optional<Error> error_;  // comes after them
 };
 
 }  // namespace fanmill::producer

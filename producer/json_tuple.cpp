@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "producer/pack.hpp"
 #include "proto/limits.hpp"
@@ -136,6 +137,28 @@ bool put_bare_integer(std::string& out, std::string_view line) {
   return true;
 }
 
+// Where the innermost array or object begins that `line` leaves open.
+std::optional<std::size_t> left_open(std::string_view line) {
+  std::vector<std::size_t> open;
+  bool in_text = false;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    const char c = line[i];
+    if (in_text) {
+      if (c == '\\') ++i;
+      in_text = c != '"';
+    } else if (c == '"') {
+      in_text = true;
+    } else if (c == '[' || c == '{') {
+      open.push_back(i);
+    } else if (c == ']' || c == '}') {
+      if (open.empty()) return {};
+      open.pop_back();
+    }
+  }
+  if (open.empty()) return {};
+  return open.back();
+}
+
 std::string describe(const Malformed& what) {
   if (what.reason != nullptr) return what.reason;
   switch (what.code) {
@@ -215,6 +238,13 @@ std::optional<JsonTupleParser::Fault> JsonTupleParser::append(std::string& out,
     what = {error.error()};
   }
   out.resize(before);
+  if (what.code == INCOMPLETE_ARRAY_OR_OBJECT) {
+    if (const auto begin = left_open(line)) {
+      return Fault{.column = line.size() + 1,
+                   .reason = fmt::format("the {} that begins in column {} is not closed",
+                                         line[*begin] == '[' ? "array" : "object", *begin + 1)};
+    }
+  }
   const auto at = std::clamp<std::ptrdiff_t>(stopped_at - line.data(), 0,
                                              static_cast<std::ptrdiff_t>(line.size()));
   return Fault{.column = static_cast<std::uint64_t>(at) + 1, .reason = describe(what)};

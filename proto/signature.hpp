@@ -105,6 +105,9 @@ TupleFault text_fault(const Parameter& parameter, std::size_t element, std::stri
 // The same with one packed value.
 TupleFault value_fault(const Parameter& parameter, std::size_t element, std::string_view packed);
 
+// "x should be a str, but …", of values that cannot be what the parameter takes.
+std::string misfit(const Parameter& parameter, std::string_view but);
+
 // Whether packed tuples fit. One is built per source or job, and asked per tuple; nothing is
 // allocated for a tuple that fits.
 class TupleCheck {

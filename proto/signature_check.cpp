@@ -219,6 +219,10 @@ Result<std::vector<std::size_t>> bind_elements(const Signature& signature, std::
   return columns;
 }
 
+std::string misfit(const Parameter& parameter, std::string_view but) {
+  return parameter.name + " should be " + expected(parameter.type) + ", but " + std::string(but);
+}
+
 TupleFault text_fault(const Parameter& parameter, std::size_t element, std::string_view text) {
   std::string shown;
   // A part is enough to see: of a long text only so much is escaped.

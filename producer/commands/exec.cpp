@@ -79,19 +79,18 @@ int exec_command(std::vector<std::string> args) {
                                     "-- " +
                                     argv.front());
   }
-  if (command_first && line->lists.empty() && options.ranges.empty() && !options.lines) {
+  if (command_first && line->lists.empty() && !options.input.needs_no_words()) {
     return usage_error(command, "no input: put the values behind the command (" + argv.front() +
                                     " ... ::: a b), or the input before it (in.csv -- " +
                                     argv.front() + " ...)");
   }
-  InputSpec input{
-      .lines = options.lines, .ranges = options.ranges, .lists = std::move(line->lists)};
-  if (!path.empty()) input.path = path;
+  const auto input = options.input.describe(path, std::move(line->lists));
+  if (!input) return usage_error(command, input.error().message);
   JobOptions job;
   job.name = argv.front();
   job.spec.function = kCommandFunction;
   job.spec.argv = std::move(argv);
-  return run_with_input(command, options, std::move(job), input);
+  return run_with_input(command, options, std::move(job), *input);
 }
 
 }  // namespace fanmill::producer

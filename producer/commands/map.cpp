@@ -61,13 +61,12 @@ int map_command(std::vector<std::string> args) {
     return usage_error(
         command, "no function; for instance: fanmill map sleep ::: 1 2 3 (fanmill map --help)");
   }
-  InputSpec input{
-      .lines = options.lines, .ranges = options.ranges, .lists = std::move(line->lists)};
-  if (!path.empty()) input.path = path;
+  const auto input = options.input.describe(path, std::move(line->lists));
+  if (!input) return usage_error(command, input.error().message);
   JobOptions job;
   job.spec.function = function;
   job.name = function;
-  return run_with_input(command, options, std::move(job), input);
+  return run_with_input(command, options, std::move(job), *input);
 }
 
 }  // namespace fanmill::producer
