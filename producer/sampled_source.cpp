@@ -54,7 +54,7 @@ Result<Share> parse_share(std::string_view text) {
   }
   if (places == 0 || (has_point && decimals == 0)) return refuse();
   if (digits == whole) return Share{.threshold = 0, .all = true};
-  // whole < 2^57 and digits < whole: in two steps, as digits * 2^64 fits 128 bits.
+  // digits < whole <= 10^17 < 2^57, so that digits * 2^64 fits 128 bits.
   return Share{.threshold = static_cast<std::uint64_t>((digits << 64U) / whole), .all = false};
 }
 

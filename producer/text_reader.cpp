@@ -13,14 +13,16 @@ void TextReader::set_parameter(Parameter parameter) {
 }
 
 bool TextReader::append(std::string& out, std::string_view text) {
+  const bool is_any = !parameter_ || parameter_->type.kind == Type::Kind::kAny;
+  const bool is_null = parameter_ && parameter_->type.or_null && text.empty();
+  if (!is_null && is_any && untyped_ == Untyped::kText) {
+    pack::text(out, text);
+    return true;
+  }
   if (parameter_) {
     return append_text_as(out, text, parameter_->type) || append_json_text(out, text);
   }
-  if (untyped_ == Untyped::kText) {
-    pack::text(out, text);
-  } else {
-    append_typed(out, text);
-  }
+  append_typed(out, text);
   return true;
 }
 

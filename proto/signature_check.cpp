@@ -248,6 +248,7 @@ bool fits(std::string_view packed, const Type& type) {
 
 TupleCheck::TupleCheck(Signature signature, std::vector<std::size_t> columns)
     : signature_(std::move(signature)), columns_(std::move(columns)) {
+  FANMILL_ASSERT(signature_.parameters.size() <= limits::kSignatureParametersMax);
   required_ = required_of(signature_);
 }
 

@@ -3,6 +3,7 @@ import csv
 import io
 import itertools
 import json
+import os
 import random
 import subprocess
 
@@ -84,7 +85,8 @@ class ManyRows(FanmillTest):
 
     @measured
     def test_three_hundred_thousand_rows_are_what_python_reads(self):
-        size, seconds, peak = self.stream(300_000)
+        _, _, peak = self.stream(300_000)
+        self.assertGreater(peak, 0)
         self.assertLess(peak, 256 * MIB)
 
     @slow
@@ -92,8 +94,30 @@ class ManyRows(FanmillTest):
     @measured
     def test_ten_million_rows_are_what_python_reads_in_bounded_memory(self):
         size, seconds, peak = self.stream(10_000_000)
+        self.assertGreater(peak, 0)
         print("%.0f MB in %.1f s with their reader, peak %.0f MiB" % (size / 1e6, seconds, peak / MIB))
         self.assertLess(peak, 256 * MIB)
+
+
+class Endless(FanmillTest):
+    def test_a_quote_that_is_never_closed_ends_at_the_bound_of_a_row(self):
+        path = self.dir / "in.csv"
+        os.mkfifo(path)
+        run = self.fanmill("map", "identity", path)
+        written, piece = 0, b"text of a field that does not end\n" * 4096
+        try:
+            with open(path, "wb", buffering=0) as pipe:
+                pipe.write(b'a,b\n1,2\n3,"')
+                while written < 1 << 30:
+                    written += pipe.write(piece)
+        except BrokenPipeError:
+            pass
+        run.wait()
+        self.assertEqual(run.code, 2, run)
+        self.assertEqual(run.out(), "[1,2]\n")
+        self.assertRegex(run.err(), r"in\.csv, line 3: .*never closed")
+        self.assertGreater(written, 256 << 20)
+        self.assertLess(written, 260 << 20)
 
 
 class RandomRows(FanmillTest):
@@ -124,7 +148,7 @@ class RandomRows(FanmillTest):
         rng = random.Random(11)
         whole = written([["a", "b"]] + [[random_text(rng), random_text(rng)] for _ in range(40)], rng, "\r\n").encode()
         refused = 0
-        for i in range(40):
+        for _ in range(40):
             data = bytearray(whole)
             for _ in range(rng.randrange(1, 4)):
                 data[rng.randrange(len(data))] = rng.choice(b'",\r\n\0\xffx')

@@ -126,6 +126,8 @@ TEST(TypedLines, AreTextUnlessAParameterSaysOtherwise) {
   const TextFile file("1\n007\n");
   EXPECT_THAT(values("(v)", {.path = file.path(), .lines = true}).tuples,
               ElementsAre("[\"1\"]", "[\"007\"]"));
+  EXPECT_THAT(values("(v: any?)", {.path = file.path(), .lines = true}).tuples,
+              ElementsAre("[\"1\"]", "[\"007\"]"));
   EXPECT_THAT(values("(v: int)", {.path = file.path(), .lines = true}).tuples,
               ElementsAre("[1]", "[7]"));
 }

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "proto/limits.hpp"
 #include "proto/signature.hpp"
 #include "proto/value.hpp"
@@ -119,6 +121,25 @@ TEST(TupleCheckBytes, RefusesWhatIsNoTuple) {
   EXPECT_TRUE(TupleCheck(parsed("(x)"))("\x91"));
   EXPECT_TRUE(TupleCheck(parsed("(x: str)"))("\x91\xa5xx"));
   EXPECT_TRUE(TupleCheck(parsed("(x)"))(packed(Map{{1, 2}})));
+}
+
+TEST(TupleCheckBytes, TakesOfHostileOnesOnlyWhatDecodes) {
+  std::mt19937 random(2);
+  const TupleCheck check(parsed("(a: list[int]?, b: map[float] = {}, c: str = \"\")"));
+  const std::string whole = packed(Array{Array{1, 2, 300}, Map{{"k", 1.5}}, "text"});
+  int taken = 0;
+  for (int i = 0; i < 20000; ++i) {
+    std::string bytes = whole;
+    for (auto left = 1 + random() % 3; left > 0; --left) {
+      bytes[random() % bytes.size()] = static_cast<char>(random());
+    }
+    bytes.resize(bytes.size() - random() % 4 % bytes.size());
+    if (check(bytes)) continue;
+    ++taken;
+    std::size_t at = 0;
+    EXPECT_TRUE(decode_msgpack(bytes, at));
+  }
+  EXPECT_GT(taken, 100);
 }
 
 TEST(TypeOfAValue, IsTakenAsTheTableSays) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "proto/limits.hpp"
 #include "proto/value.hpp"
 
@@ -129,6 +131,35 @@ TEST(SignatureLimits, BoundParametersNestingAndLength) {
   const std::string name(limits::kNameBytesMax, 'n');
   EXPECT_TRUE(parse_signature("(" + name + ")"));
   EXPECT_NE(refusal("(" + name + "n)").find("too long"), std::string::npos);
+}
+
+TEST(SignatureText, DamagedIsReadOrRefusedAndReadsBack) {
+  std::mt19937 random(1);
+  const std::string whole =
+      R"((a: list[int]?, b: tuple[map[str], any], c = {"k": [1e3, "x"]}, ...) -> float?)";
+  const std::string_view letters = "()[]{}:,=?.->\"\\ 0aint";
+  int taken = 0;
+  for (int i = 0; i < 20000; ++i) {
+    std::string text = whole;
+    for (auto left = 1 + random() % 3; left > 0; --left) {
+      const std::size_t at = random() % text.size();
+      switch (random() % 3) {
+        case 0:
+          text[at] = letters[random() % letters.size()];
+          break;
+        case 1:
+          text.erase(at, 1 + random() % 4);
+          break;
+        default:
+          text.insert(at, 1, letters[random() % letters.size()]);
+      }
+    }
+    const auto signature = parse_signature(text);
+    if (!signature) continue;
+    ++taken;
+    EXPECT_EQ(parsed(to_string(*signature)), *signature) << text;
+  }
+  EXPECT_GT(taken, 100);
 }
 
 TEST(SignatureTrivial, IsOnlyWhatTakesAnything) {
