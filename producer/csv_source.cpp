@@ -104,7 +104,6 @@ void CsvSource::row_ended(int terminator) {
 }
 
 void CsvSource::take_header() {
-  if (header_.front().starts_with(kByteOrderMark)) header_.front().erase(0, kByteOrderMark.size());
   std::set<std::string> seen;
   for (std::size_t i = 0; i < header_.size(); ++i) {
     std::string& name = header_[i];
@@ -122,6 +121,18 @@ void CsvSource::take_header() {
   for (std::size_t i = 0; i < names_.size(); ++i)
     columns_.emplace_back(TextReader::Untyped::kGuessed);
   header_taken_ = true;
+}
+
+// Takes one byte of it; false: what comes is the header. The mark may stand before a quote, so the
+// parser must not see it.
+bool CsvSource::pass_byte_order_mark() {
+  if (buffer_[parsed_] == kByteOrderMark[mark_bytes_]) {
+    ++parsed_;
+    at_start_ = ++mark_bytes_ < kByteOrderMark.size();
+    return true;
+  }
+  at_start_ = false;
+  return false;
 }
 
 Result<Supply> CsvSource::read_on() {
@@ -145,6 +156,10 @@ Result<Supply> CsvSource::read_on() {
       }
       return Supply::kEnd;
     }
+  }
+  if (at_start_) {
+    if (pass_byte_order_mark()) return Supply::kMore;
+    csv_parse(&parser_, kByteOrderMark.data(), mark_bytes_, on_field, on_row, this);
   }
   // The rows behind the header wait for set_signature().
   const std::size_t piece = header_taken_ ? std::min(kPieceBytes, buffered_ - parsed_) : 1;

@@ -30,6 +30,7 @@ class CsvSource : public TupleSource {
  private:
   explicit CsvSource(InputFd input);
   Result<Supply> read_on();  // parses the next piece of input into rows_
+  bool pass_byte_order_mark();
   void field(std::string_view text);
   void row_ended(int terminator);
   void take_header();
@@ -40,6 +41,8 @@ class CsvSource : public TupleSource {
   std::string buffer_;
   std::size_t buffered_ = 0;
   std::size_t parsed_ = 0;
+  bool at_start_ = true;
+  std::size_t mark_bytes_ = 0;  // of the byte order mark, seen so far
   bool at_end_ = false;
 
   std::vector<std::string> names_;

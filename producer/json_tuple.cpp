@@ -137,10 +137,13 @@ bool put_bare_integer(std::string& out, std::string_view line) {
   return true;
 }
 
-// Where the innermost array or object begins that `line` leaves open.
-std::optional<std::size_t> left_open(std::string_view line) {
+// Where the brackets or quotes of `line` go wrong, if they do: simdjson looks at the two ends
+// alone, and names the first column.
+std::optional<JsonTupleParser::Fault> unclosed(std::string_view line) {
   std::vector<std::size_t> open;
+  std::size_t quote = 0;
   bool in_text = false;
+  const auto kind = [&](std::size_t at) { return line[at] == '[' ? "array" : "object"; };
   for (std::size_t i = 0; i < line.size(); ++i) {
     const char c = line[i];
     if (in_text) {
@@ -148,15 +151,28 @@ std::optional<std::size_t> left_open(std::string_view line) {
       in_text = c != '"';
     } else if (c == '"') {
       in_text = true;
+      quote = i;
     } else if (c == '[' || c == '{') {
       open.push_back(i);
     } else if (c == ']' || c == '}') {
       if (open.empty()) return {};
+      if ((c == ']') != (line[open.back()] == '[')) {
+        return JsonTupleParser::Fault{
+            .column = i + 1,
+            .reason = fmt::format("a `{}`, but the {} that begins in column {} is to be closed", c,
+                                  kind(open.back()), open.back() + 1)};
+      }
       open.pop_back();
     }
   }
+  if (in_text) {
+    return JsonTupleParser::Fault{.column = quote + 1, .reason = "a string that does not end"};
+  }
   if (open.empty()) return {};
-  return open.back();
+  return JsonTupleParser::Fault{
+      .column = line.size() + 1,
+      .reason = fmt::format("the {} that begins in column {} is not closed", kind(open.back()),
+                            open.back() + 1)};
 }
 
 std::string describe(const Malformed& what) {
@@ -238,12 +254,8 @@ std::optional<JsonTupleParser::Fault> JsonTupleParser::append(std::string& out,
     what = {error.error()};
   }
   out.resize(before);
-  if (what.code == INCOMPLETE_ARRAY_OR_OBJECT) {
-    if (const auto begin = left_open(line)) {
-      return Fault{.column = line.size() + 1,
-                   .reason = fmt::format("the {} that begins in column {} is not closed",
-                                         line[*begin] == '[' ? "array" : "object", *begin + 1)};
-    }
+  if (what.code == INCOMPLETE_ARRAY_OR_OBJECT || what.code == UNCLOSED_STRING) {
+    if (auto fault = unclosed(line)) return fault;
   }
   const auto at = std::clamp<std::ptrdiff_t>(stopped_at - line.data(), 0,
                                              static_cast<std::ptrdiff_t>(line.size()));

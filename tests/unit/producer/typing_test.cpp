@@ -66,6 +66,23 @@ TEST(TypedCsv, ColumnsGoToParametersByName) {
   EXPECT_THAT(got.tuples, ElementsAre(R"(["1",2])"));
 }
 
+TEST(TypedCsv, AByteOrderMarkMayStandBeforeAQuote) {
+  EXPECT_THAT(csv("(a, b)", "\xef\xbb\xbf\"b\",a\n1,2\n").tuples, ElementsAre("[1,2]"));
+  EXPECT_THAT(csv("(a, b)",
+                  "\xef\xbb\xbf"
+                  "b,a\n1,2\n")
+                  .tuples,
+              ElementsAre("[1,2]"));
+}
+
+TEST(Csv, AHeaderThatBeginsAsAByteOrderMarkDoesIsKept) {
+  Pipe in("\xef\xbb\xbc,b\n1,2\n");
+  in.close_writer();
+  const auto source = CsvSource::make(in.reader());
+  ASSERT_TRUE(source);
+  EXPECT_THAT((*source)->names(), ElementsAre("\xef\xbb\xbc", "b"));
+}
+
 TEST(TypedCsv, AMisfitNamesLineColumnHeaderTypeAndText) {
   const Taken got = csv(kNorm, "x,y,label\n1,2,\"a\nb\"\n3,\"4\n\",c\n5,abc,d\n");
   EXPECT_THAT(got.tuples, ElementsAre("[1,2,\"a\\nb\"]"));
@@ -176,6 +193,10 @@ TEST(UnclosedJson, NamesWhereTheInnermostOneBegan) {
             "in, line 1, column 17: the array that begins in column 5 is not closed");
   EXPECT_THAT(json("(...)", "[1, {\"a\": [2], \"b\\\"\": 3\n").error,
               HasSubstr("the object that begins in column 5 is not closed"));
+  EXPECT_EQ(json("(...)", "[1, 2}\n").error,
+            "in, line 1, column 6: a `}`, but the array that begins in column 1 is to be closed");
+  EXPECT_EQ(json("(...)", "[\"a\", \"b, \\\"c]\n").error,
+            "in, line 1, column 7: a string that does not end");
 }
 
 }  // namespace
