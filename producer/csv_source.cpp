@@ -70,6 +70,7 @@ void CsvSource::fail_row(std::uint64_t line, std::string reason) {
 
 void CsvSource::field(std::string_view text) {
   unended_ = 0;
+  after_cr_ = false;
   if (error_) return;
   if (row_fields_ == 0) row_line_ = line_;
   if (!header_taken_) {
@@ -100,7 +101,9 @@ void CsvSource::row_ended(int terminator) {
   }
   row_.clear();
   row_fields_ = 0;
-  if (terminator == '\n') ++line_;
+  const bool ends_line = terminator == '\r' || (terminator == '\n' && !after_cr_);
+  if (ends_line) ++line_;
+  after_cr_ = terminator == '\r';
 }
 
 void CsvSource::take_header() {

@@ -55,6 +55,7 @@ class CsvSource : public TupleSource {
   std::size_t row_fields_ = 0;
   std::vector<std::string> header_;
   std::uint64_t line_ = 1;      // of the place reached
+  bool after_cr_ = false;       // a '\n' next belongs to it
   std::uint64_t row_line_ = 1;  // where the row began
 
   // Tuples read and not yet taken, one behind the other.

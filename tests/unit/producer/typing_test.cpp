@@ -66,6 +66,13 @@ TEST(TypedCsv, ColumnsGoToParametersByName) {
   EXPECT_THAT(got.tuples, ElementsAre(R"(["1",2])"));
 }
 
+TEST(TypedCsv, LinesAreCountedWhateverEndsThem) {
+  for (const std::string end : {"\n", "\r\n", "\r"}) {
+    EXPECT_THAT(csv("(a: int)", "a" + end + "1" + end + end + "2" + end + "x" + end).error,
+                HasSubstr("line 5, "));
+  }
+}
+
 TEST(TypedCsv, AByteOrderMarkMayStandBeforeAQuote) {
   EXPECT_THAT(csv("(a, b)", "\xef\xbb\xbf\"b\",a\n1,2\n").tuples, ElementsAre("[1,2]"));
   EXPECT_THAT(csv("(a, b)",
