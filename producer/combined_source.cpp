@@ -91,6 +91,26 @@ bool CombinedSource::is_bounded() const {
   });
 }
 
+void CombinedSource::set_signature(const Signature& signature) {
+  const auto columns = bind_elements(signature, elements_, names_);
+  if (!columns) {
+    unfit_ = Error{ErrorCode::kMalformedInput,
+                   "the input does not fit the function: " + columns.error().message};
+    return;
+  }
+  std::size_t element = 0;
+  for (Axis& axis : axes_) {
+    for (const auto& values : axis.members) {
+      const std::size_t parameter = (*columns)[element++];
+      if (parameter == kNoParameter) continue;
+      if (auto fits = values->set_parameter(signature.parameters[parameter]); !fits) {
+        unfit_ = fits.error();
+        return;
+      }
+    }
+  }
+}
+
 Result<Supply> CombinedSource::append_tuple(std::string& out) {
   const std::size_t before = out.size();
   while (true) {
@@ -126,6 +146,7 @@ Result<Supply> CombinedSource::append_tuple(std::string& out) {
 }
 
 Result<Supply> CombinedSource::fill(ChunkBuilder& chunk, std::uint64_t tuples_max) {
+  if (unfit_) return tl::make_unexpected(*unfit_);
   while (!at_end_) {
     if (chunk.full() || chunk.tuples() >= tuples_max) return Supply::kMore;
     const auto got = append_tuple(chunk.bytes());

@@ -22,6 +22,7 @@ class CombinedSource : public TupleSource {
   // counted, a name twice.
   static Result<std::unique_ptr<TupleSource>> make(std::vector<Part> parts);
 
+  void set_signature(const Signature& signature) override;
   Result<Supply> fill(ChunkBuilder& chunk, std::uint64_t tuples_max) override;
   int wait_fd() const override { return wait_fd_; }
   bool is_bounded() const override;
@@ -47,6 +48,7 @@ class CombinedSource : public TupleSource {
   std::size_t elements_ = 0;
   std::vector<std::string> names_;
   std::optional<std::uint64_t> total_;
+  std::optional<Error> unfit_;  // for the function
   int wait_fd_ = -1;
   bool at_end_ = false;
 };

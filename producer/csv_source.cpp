@@ -7,9 +7,8 @@
 #include <set>
 #include <utility>
 
-#include "producer/pack.hpp"
-#include "producer/text_value.hpp"
 #include "proto/limits.hpp"
+#include "proto/pack.hpp"
 
 namespace fanmill::producer {
 namespace {
@@ -51,20 +50,39 @@ Result<std::unique_ptr<TupleSource>> CsvSource::make(InputFd input) {
   return source;
 }
 
+void CsvSource::set_signature(const Signature& signature) {
+  if (is_trivial(signature)) return;
+  const auto parameters = bind_elements(signature, names_.size(), names_);
+  if (!parameters) {
+    error_ =
+        row_error(input_.name(), 1, 0, "the header does not fit: " + parameters.error().message);
+    return;
+  }
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    const std::size_t parameter = (*parameters)[i];
+    if (parameter != kNoParameter) columns_[i].set_parameter(signature.parameters[parameter]);
+  }
+}
+
 void CsvSource::fail_row(std::uint64_t line, std::string reason) {
   if (!error_) error_ = row_error(input_.name(), line, 0, reason);
 }
 
 void CsvSource::field(std::string_view text) {
+  unended_ = 0;
+  after_cr_ = false;
   if (error_) return;
   if (row_fields_ == 0) row_line_ = line_;
+  if (!header_taken_) {
+    header_.emplace_back(text);
+  } else if (row_fields_ < columns_.size() && !columns_[row_fields_].append(row_, text)) {
+    error_ =
+        Error{ErrorCode::kMalformedInput,
+              fmt::format("{}, line {}, column {} (\"{}\"): {}", input_.name(), line_,
+                          row_fields_ + 1, names_[row_fields_], columns_[row_fields_].fault(text))};
+  }
   line_ += static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n'));
   ++row_fields_;
-  if (header_taken_) {
-    append_typed(row_, text);
-  } else {
-    header_.emplace_back(text);
-  }
 }
 
 void CsvSource::row_ended(int terminator) {
@@ -76,18 +94,19 @@ void CsvSource::row_ended(int terminator) {
       fail_row(row_line_, fmt::format("{} field{}, but the header names {}", row_fields_,
                                       row_fields_ == 1 ? "" : "s", names_.size()));
     } else {
-      std::string& tuple = rows_.emplace_back();
-      pack::array_head(tuple, row_fields_);
-      tuple += row_;
+      pack::array_head(rows_, row_fields_);
+      rows_ += row_;
+      row_ends_.push_back(rows_.size());
     }
   }
   row_.clear();
   row_fields_ = 0;
-  if (terminator == '\n') ++line_;
+  const bool ends_line = terminator == '\r' || (terminator == '\n' && !after_cr_);
+  if (ends_line) ++line_;
+  after_cr_ = terminator == '\r';
 }
 
 void CsvSource::take_header() {
-  if (header_.front().starts_with(kByteOrderMark)) header_.front().erase(0, kByteOrderMark.size());
   std::set<std::string> seen;
   for (std::size_t i = 0; i < header_.size(); ++i) {
     std::string& name = header_[i];
@@ -102,7 +121,21 @@ void CsvSource::take_header() {
     }
   }
   names_ = std::move(header_);
+  for (std::size_t i = 0; i < names_.size(); ++i)
+    columns_.emplace_back(TextReader::Untyped::kGuessed);
   header_taken_ = true;
+}
+
+// Takes one byte of it; false: what comes is the header. The mark may stand before a quote, so the
+// parser must not see it.
+bool CsvSource::pass_byte_order_mark() {
+  if (buffer_[parsed_] == kByteOrderMark[mark_bytes_]) {
+    ++parsed_;
+    at_start_ = ++mark_bytes_ < kByteOrderMark.size();
+    return true;
+  }
+  at_start_ = false;
+  return false;
 }
 
 Result<Supply> CsvSource::read_on() {
@@ -127,7 +160,12 @@ Result<Supply> CsvSource::read_on() {
       return Supply::kEnd;
     }
   }
-  const std::size_t piece = std::min(kPieceBytes, buffered_ - parsed_);
+  if (at_start_) {
+    if (pass_byte_order_mark()) return Supply::kMore;
+    csv_parse(&parser_, kByteOrderMark.data(), mark_bytes_, on_field, on_row, this);
+  }
+  // The rows behind the header wait for set_signature().
+  const std::size_t piece = header_taken_ ? std::min(kPieceBytes, buffered_ - parsed_) : 1;
   const std::size_t taken =
       csv_parse(&parser_, buffer_.data() + parsed_, piece, on_field, on_row, this);
   if (taken != piece && !error_) {
@@ -142,21 +180,29 @@ Result<Supply> CsvSource::read_on() {
                            : csv_strerror(csv_error(&parser_)));
   }
   parsed_ += piece;
+  unended_ += piece;
+  if (unended_ > limits::kTupleBytesMax + kPieceBytes || row_.size() > limits::kTupleBytesMax) {
+    fail_row(line_, "the row is too long (a quote that is never closed?)");
+  }
   return Supply::kMore;
 }
 
 Result<Supply> CsvSource::fill(ChunkBuilder& chunk, std::uint64_t tuples_max) {
   while (!chunk.full() && chunk.tuples() < tuples_max) {
-    if (!rows_.empty()) {
-      chunk.bytes() += rows_.front();
+    if (next_row_ < row_ends_.size()) {
+      const std::size_t begin = next_row_ == 0 ? 0 : row_ends_[next_row_ - 1];
+      chunk.bytes().append(rows_, begin, row_ends_[next_row_] - begin);
       chunk.tuple_done();
-      rows_.pop_front();
+      ++next_row_;
       continue;
     }
+    rows_.clear();
+    row_ends_.clear();
+    next_row_ = 0;
     if (error_) return tl::make_unexpected(*error_);
     const auto state = read_on();
     if (!state) return state;
-    if (*state != Supply::kMore && rows_.empty() && !error_) return state;
+    if (*state != Supply::kMore && row_ends_.empty() && !error_) return state;
   }
   return Supply::kMore;
 }

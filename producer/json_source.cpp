@@ -22,6 +22,10 @@ static_assert(LineReader::kPadding >= JsonTupleParser::kPadding);
 
 JsonLinesSource::JsonLinesSource(InputFd input) : reader_(std::move(input), kBufferBytes) {}
 
+void JsonLinesSource::set_signature(const Signature& signature) {
+  if (!is_trivial(signature)) check_.emplace(signature);
+}
+
 Result<Supply> JsonLinesSource::fill(ChunkBuilder& chunk, std::uint64_t tuples_max) {
   while (!chunk.full() && chunk.tuples() < tuples_max) {
     std::string_view line;
@@ -34,9 +38,17 @@ Result<Supply> JsonLinesSource::fill(ChunkBuilder& chunk, std::uint64_t tuples_m
     }
     line = trimmed(line);
     if (line.empty()) continue;
+    const std::size_t begin = chunk.bytes().size();
     if (const auto fault = parser_.append(chunk.bytes(), line)) {
       return tl::make_unexpected(
           row_error(reader_.input().name(), reader_.line(), fault->column + before, fault->reason));
+    }
+    if (check_) {
+      if (const auto fault = (*check_)(std::string_view(chunk.bytes()).substr(begin))) {
+        chunk.bytes().resize(begin);
+        return tl::make_unexpected(
+            row_error(reader_.input().name(), reader_.line(), 0, fault->message));
+      }
     }
     chunk.tuple_done();
   }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "producer/pack.hpp"
 #include "proto/limits.hpp"
@@ -136,6 +137,44 @@ bool put_bare_integer(std::string& out, std::string_view line) {
   return true;
 }
 
+// Where the brackets or quotes of `line` go wrong, if they do: simdjson looks at the two ends
+// alone, and names the first column.
+std::optional<JsonTupleParser::Fault> unclosed(std::string_view line) {
+  std::vector<std::size_t> open;
+  std::size_t quote = 0;
+  bool in_text = false;
+  const auto kind = [&](std::size_t at) { return line[at] == '[' ? "array" : "object"; };
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    const char c = line[i];
+    if (in_text) {
+      if (c == '\\') ++i;
+      in_text = c != '"';
+    } else if (c == '"') {
+      in_text = true;
+      quote = i;
+    } else if (c == '[' || c == '{') {
+      open.push_back(i);
+    } else if (c == ']' || c == '}') {
+      if (open.empty()) return {};
+      if ((c == ']') != (line[open.back()] == '[')) {
+        return JsonTupleParser::Fault{
+            .column = i + 1,
+            .reason = fmt::format("a `{}`, but the {} that begins in column {} is to be closed", c,
+                                  kind(open.back()), open.back() + 1)};
+      }
+      open.pop_back();
+    }
+  }
+  if (in_text) {
+    return JsonTupleParser::Fault{.column = quote + 1, .reason = "a string that does not end"};
+  }
+  if (open.empty()) return {};
+  return JsonTupleParser::Fault{
+      .column = line.size() + 1,
+      .reason = fmt::format("the {} that begins in column {} is not closed", kind(open.back()),
+                            open.back() + 1)};
+}
+
 std::string describe(const Malformed& what) {
   if (what.reason != nullptr) return what.reason;
   switch (what.code) {
@@ -215,6 +254,9 @@ std::optional<JsonTupleParser::Fault> JsonTupleParser::append(std::string& out,
     what = {error.error()};
   }
   out.resize(before);
+  if (what.code == INCOMPLETE_ARRAY_OR_OBJECT || what.code == UNCLOSED_STRING) {
+    if (auto fault = unclosed(line)) return fault;
+  }
   const auto at = std::clamp<std::ptrdiff_t>(stopped_at - line.data(), 0,
                                              static_cast<std::ptrdiff_t>(line.size()));
   return Fault{.column = static_cast<std::uint64_t>(at) + 1, .reason = describe(what)};

@@ -12,6 +12,7 @@ namespace fanmill::producer {
 class LimitedSource : public TupleSource {
  public:
   LimitedSource(std::unique_ptr<TupleSource> source, std::uint64_t limit);
+  void set_signature(const Signature& signature) override { source_->set_signature(signature); }
   Result<Supply> fill(ChunkBuilder& chunk, std::uint64_t tuples_max) override;
   int wait_fd() const override { return source_->wait_fd(); }
   bool is_bounded() const override { return source_->is_bounded(); }

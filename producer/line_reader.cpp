@@ -7,8 +7,8 @@
 
 namespace fanmill::producer {
 
-LineReader::LineReader(InputFd input, std::size_t buffer_bytes)
-    : input_(std::move(input)), buffer_(buffer_bytes + kPadding, '\0') {}
+LineReader::LineReader(InputFd input, std::size_t buffer_bytes, char line_end)
+    : input_(std::move(input)), line_end_(line_end), buffer_(buffer_bytes + kPadding, '\0') {}
 
 Result<Supply> LineReader::refill() {
   if (at_end_) return Supply::kEnd;
@@ -45,7 +45,7 @@ Result<Supply> LineReader::refill() {
 Result<Supply> LineReader::next(std::string_view& line) {
   while (true) {
     const char* from = buffer_.data() + scanned_;
-    const auto* found = static_cast<const char*>(std::memchr(from, '\n', end_ - scanned_));
+    const auto* found = static_cast<const char*>(std::memchr(from, line_end_, end_ - scanned_));
     if (found != nullptr) {
       const auto line_end = static_cast<std::size_t>(found - buffer_.data());
       line = std::string_view(buffer_.data() + begin_, line_end - begin_);

@@ -17,9 +17,9 @@ class LineReader {
   static constexpr std::size_t kPadding = 64;
 
   // The buffer grows to the longest line.
-  LineReader(InputFd input, std::size_t buffer_bytes);
+  LineReader(InputFd input, std::size_t buffer_bytes, char line_end = '\n');
 
-  // kMore: `line` is the next one without its '\n' (the last may lack it), valid until the next
+  // kMore: `line` is the next one without its end (the last may lack it), valid until the next
   // call. Else kNothingNow or kEnd. kMalformedInput: a line longer than a tuple may be.
   Result<Supply> next(std::string_view& line);
 
@@ -30,6 +30,7 @@ class LineReader {
   Result<Supply> refill();
 
   InputFd input_;
+  const char line_end_;
   std::string buffer_;
   std::size_t begin_ = 0;    // of the next line in buffer_
   std::size_t scanned_ = 0;  // no line end before it

@@ -184,6 +184,7 @@ class Run {
 
   void take(Notice& notice) {
     if (const auto* opened = std::get_if<Opened>(&notice)) {
+      if (!opened_) tell_source(opened->job.signature);
       opened_ = true;
       kept_in_memory_ = opened->job.durability == "memory";
     } else if (auto* rows = std::get_if<RowsArrived>(&notice)) {
@@ -198,6 +199,12 @@ class Run {
       end_.error = refused->error;
       over_ = true;
     }
+  }
+
+  // A signature that does not read is of a worker that has its own ways: nothing is checked here.
+  void tell_source(const std::string& text) {
+    const auto signature = parse_signature(text);
+    if (signature && !is_trivial(*signature)) source_->set_signature(*signature);
   }
 
   void read_signals() {

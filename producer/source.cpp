@@ -66,11 +66,12 @@ Result<std::unique_ptr<TupleSource>> open_path(const std::string& path) {
                           path, path, path));
 }
 
-Result<std::unique_ptr<TupleSource>> open_lines(const std::string& path) {
+Result<std::unique_ptr<TupleSource>> open_lines(const std::string& path, char line_end) {
   auto input = open_input(path);
   if (!input) return tl::make_unexpected(input.error());
   std::vector<CombinedSource::Part> parts;
-  parts.push_back({std::make_unique<LineValues>(std::move(*input), LineValues::As::kText)});
+  parts.push_back(
+      {std::make_unique<LineValues>(std::move(*input), TextReader::Untyped::kText, line_end)});
   return CombinedSource::make(std::move(parts));
 }
 
@@ -112,8 +113,9 @@ Result<std::unique_ptr<TupleSource>> open_values(const InputSpec& spec) {
       }
       auto input = open_input(path);
       if (!input) return tl::make_unexpected(input.error());
-      parts.push_back(
-          {std::make_unique<LineValues>(std::move(*input), LineValues::As::kTyped), list.linked});
+      parts.push_back({std::make_unique<LineValues>(std::move(*input),
+                                                    TextReader::Untyped::kGuessed, spec.line_end),
+                       list.linked});
     }
   }
   return CombinedSource::make(std::move(parts));
@@ -136,7 +138,7 @@ Result<std::unique_ptr<TupleSource>> open_source(const InputSpec& spec) {
                             "with other sources behind `::::`",
                             which));
   }
-  if (spec.lines) return open_lines(spec.path.value_or("-"));
+  if (spec.lines) return open_lines(spec.path.value_or("-"), spec.line_end);
   if (has_values) return open_values(spec);
   if (!spec.path) {
     return fail(ErrorCode::kUsage,

@@ -10,11 +10,12 @@
 
 #include "proto/chunk.hpp"
 #include "proto/error.hpp"
+#include "proto/signature.hpp"
 
 namespace fanmill::producer {
 
 enum class Supply : std::uint8_t {
-  kMore,        // the chunk is as full as was asked for
+  kMore,        // ask again; usually the chunk is as full as was asked for
   kNothingNow,  // wait until wait_fd() is readable
   kEnd,
 };
@@ -25,6 +26,11 @@ class TupleSource {
   TupleSource(const TupleSource&) = delete;
   TupleSource& operator=(const TupleSource&) = delete;
   virtual ~TupleSource() = default;
+
+  // What the function takes, told at most once and before the first fill(): text becomes what it
+  // says, and every tuple is held against it. What does not fit is an error of fill(). Who wraps a
+  // source hands it on.
+  virtual void set_signature(const Signature& /*signature*/) {}
 
   // Appends whole tuples until the chunk is full() or holds `tuples_max`. Never blocks. An error
   // (kMalformedInput names source, line, column and reason; kSystem) ends the source; the tuples
@@ -55,6 +61,7 @@ struct InputSpec {
   bool lines = false;                    // every line of it is one text; without a path of stdin
   std::vector<std::string> ranges = {};  // one per --range, before the lists
   std::vector<ValueSpec> lists = {};     // one per mark
+  char line_end = '\n';                  // of --lines and of the files behind `::::`
 };
 
 // kUsage: no such file, a directory, an ending that says nothing, an empty list, two kinds of input

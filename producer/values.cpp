@@ -1,10 +1,11 @@
 #include "producer/values.hpp"
 
+#include <fmt/format.h>
+
 #include <utility>
 
-#include "producer/pack.hpp"
-#include "producer/text_value.hpp"
 #include "proto/limits.hpp"
+#include "proto/pack.hpp"
 
 namespace fanmill::producer {
 namespace {
@@ -13,15 +14,44 @@ constexpr std::size_t kBufferBytes = 64 * limits::kKiB;
 
 }  // namespace
 
-ListedValues::ListedValues(const std::vector<std::string>& texts) {
-  values_.reserve(texts.size());
-  for (const std::string& text : texts) append_typed(values_.emplace_back(), text);
+Result<void> ListedValues::set_parameter(const Parameter& parameter) {
+  TextReader reader(TextReader::Untyped::kGuessed);
+  reader.set_parameter(parameter);
+  return pack_with(reader);
+}
+
+Result<void> ListedValues::pack_with(TextReader& reader) {
+  packed_ = true;
+  std::string packed;
+  for (std::size_t i = 0; i < values_.size(); ++i) {
+    packed.clear();
+    if (!reader.append(packed, values_[i])) {
+      return fail(ErrorCode::kMalformedInput,
+                  fmt::format("{} (value {} behind its `:::`)", reader.fault(values_[i]), i + 1));
+    }
+    values_[i] = packed;
+  }
+  return {};
 }
 
 Result<Supply> ListedValues::at(std::uint64_t i, std::string& out) {
+  if (!packed_) {
+    TextReader reader(TextReader::Untyped::kGuessed);
+    if (auto packed = pack_with(reader); !packed) return tl::make_unexpected(packed.error());
+  }
   if (i >= values_.size()) return Supply::kEnd;
   out += values_[i];
   return Supply::kMore;
+}
+
+Result<void> RangeValues::set_parameter(const Parameter& parameter) {
+  std::string packed;
+  range_.decimal ? pack::number(packed, 0.5) : pack::integer(packed, range_.first);
+  if (fits(packed, parameter.type)) return {};
+  return fail(ErrorCode::kMalformedInput,
+              fmt::format("--range {}=...: {}", range_.name,
+                          misfit(parameter, range_.decimal ? "a range gives decimals"
+                                                           : "a range gives integers")));
 }
 
 Result<Supply> RangeValues::at(std::uint64_t i, std::string& out) {
@@ -37,7 +67,13 @@ Result<Supply> RangeValues::at(std::uint64_t i, std::string& out) {
   return Supply::kMore;
 }
 
-LineValues::LineValues(InputFd input, As as) : reader_(std::move(input), kBufferBytes), as_(as) {}
+LineValues::LineValues(InputFd input, TextReader::Untyped untyped, char line_end)
+    : reader_(std::move(input), kBufferBytes, line_end), text_(untyped) {}
+
+Result<void> LineValues::set_parameter(const Parameter& parameter) {
+  text_.set_parameter(parameter);
+  return {};
+}
 
 Result<Supply> LineValues::at(std::uint64_t i, std::string& out) {
   if (i >= read_) {
@@ -52,10 +88,9 @@ Result<Supply> LineValues::at(std::uint64_t i, std::string& out) {
     if (remember_all_ || kept_.empty()) kept_.emplace_back();
     std::string& value = kept_.back();
     value.clear();
-    if (as_ == As::kText) {
-      pack::text(value, line);
-    } else {
-      append_typed(value, line);
+    if (!text_.append(value, line)) {
+      return tl::make_unexpected(
+          row_error(reader_.input().name(), reader_.line(), 0, text_.fault(line)));
     }
     ++read_;
   }

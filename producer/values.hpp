@@ -11,6 +11,7 @@
 #include "producer/line_reader.hpp"
 #include "producer/range.hpp"
 #include "producer/source.hpp"
+#include "producer/text_reader.hpp"
 
 namespace fanmill::producer {
 
@@ -26,6 +27,8 @@ class Values {
   // back only after remember_all().
   virtual Result<Supply> at(std::uint64_t i, std::string& out) = 0;
   virtual void remember_all() {}
+  // What the values are for; before the first at(). kMalformedInput: they cannot be that.
+  virtual Result<void> set_parameter(const Parameter& parameter) = 0;
 
   virtual std::optional<std::uint64_t> count() const { return {}; }
   virtual std::string name() const { return {}; }  // of the parameter; may be empty
@@ -35,17 +38,22 @@ class Values {
 
 class ListedValues : public Values {
  public:
-  explicit ListedValues(const std::vector<std::string>& texts);
+  explicit ListedValues(std::vector<std::string> texts) : values_(std::move(texts)) {}
+  Result<void> set_parameter(const Parameter& parameter) override;
   Result<Supply> at(std::uint64_t i, std::string& out) override;
   std::optional<std::uint64_t> count() const override { return values_.size(); }
 
  private:
-  std::vector<std::string> values_;  // msgpack
+  Result<void> pack_with(TextReader& reader);
+
+  std::vector<std::string> values_;  // as they were typed, then as msgpack
+  bool packed_ = false;
 };
 
 class RangeValues : public Values {
  public:
   explicit RangeValues(Range range) : range_(std::move(range)) {}
+  Result<void> set_parameter(const Parameter& parameter) override;
   Result<Supply> at(std::uint64_t i, std::string& out) override;
   std::optional<std::uint64_t> count() const override { return range_.count; }
   std::string name() const override { return range_.name; }
@@ -54,11 +62,12 @@ class RangeValues : public Values {
   const Range range_;
 };
 
-// Every line, byte for byte without its '\n', is one value.
+// Every line, byte for byte without its end, is one value.
 class LineValues : public Values {
  public:
-  enum class As : std::uint8_t { kText, kTyped };  // kTyped: as the words behind `:::`
-  LineValues(InputFd input, As as);
+  // kGuessed: as the words behind `:::`. A line ends with `line_end`.
+  LineValues(InputFd input, TextReader::Untyped untyped, char line_end = '\n');
+  Result<void> set_parameter(const Parameter& parameter) override;
   Result<Supply> at(std::uint64_t i, std::string& out) override;
   void remember_all() override { remember_all_ = true; }
   int wait_fd() const override { return reader_.input().fd(); }
@@ -66,7 +75,7 @@ class LineValues : public Values {
 
  private:
   LineReader reader_;
-  const As as_;
+  TextReader text_;
   bool remember_all_ = false;
   bool at_end_ = false;
   std::vector<std::string> kept_;  // msgpack, up to value read_ - 1: all, or that one alone

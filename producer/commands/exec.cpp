@@ -21,7 +21,7 @@ arguments. All of this as in GNU parallel -q: values arrive exactly as they were
 
 INPUT, one of:
   FILE.jsonl   FILE.csv   -  (JSON lines from stdin)
-  --lines [FILE|-]     every line of FILE, or of stdin, is one text, as it is
+  --lines [FILE|-]     every line of FILE, or of stdin, is one text, as it is; -0 for find -print0
   --range n=1..10      numbers, both ends included; n=0..1..0.25 steps by 0.25, n=10..1..-1 down
   ::: a b c            values; several ::: make all combinations, the last one fastest
   :::: FILE...         each file's lines are the values, - is stdin
@@ -32,7 +32,7 @@ Examples:
   fanmill exec gzip -k ::: *.log                        # the command first, as GNU parallel has it
   fanmill exec --tag wc -l ::: *.log                    # each line behind its parameters
   fanmill exec -j 8 runs.csv -- ./simulate --seed {seed} --rate {rate}
-  find . -name '*.log' | fanmill exec --lines gzip -k
+  find . -name '*.log' -print0 | fanmill exec -0 gzip -k
   fanmill exec --range seed=1..100 -- ./simulate --seed {seed}
   fanmill exec mv {1} {2} :::: old.txt ::::+ new.txt
   fanmill exec --format csv -o sizes.csv ::: /usr/share/common-licenses/* ::: 1 6 9 -- \
@@ -79,19 +79,18 @@ int exec_command(std::vector<std::string> args) {
                                     "-- " +
                                     argv.front());
   }
-  if (command_first && line->lists.empty() && options.ranges.empty() && !options.lines) {
+  if (command_first && line->lists.empty() && !options.input.needs_no_words()) {
     return usage_error(command, "no input: put the values behind the command (" + argv.front() +
                                     " ... ::: a b), or the input before it (in.csv -- " +
                                     argv.front() + " ...)");
   }
-  InputSpec input{
-      .lines = options.lines, .ranges = options.ranges, .lists = std::move(line->lists)};
-  if (!path.empty()) input.path = path;
+  const auto input = options.input.describe(path, std::move(line->lists));
+  if (!input) return usage_error(command, input.error().message);
   JobOptions job;
   job.name = argv.front();
   job.spec.function = kCommandFunction;
   job.spec.argv = std::move(argv);
-  return run_with_input(command, options, std::move(job), input);
+  return run_with_input(command, options, std::move(job), *input);
 }
 
 }  // namespace fanmill::producer

@@ -13,14 +13,19 @@ namespace {
 constexpr const char* kFooter =
     R"(INPUT, one of:
   FILE.jsonl   JSON lines: [1,"x"] gives positional parameters, {"a":1} named ones, 7 a single one
-  FILE.csv     the header names the parameters; text that prints back as a number is one (007 is not)
+  FILE.csv     the header names the parameters
   -            JSON lines from stdin, as they come; an endless stream is fine
-  --lines      every line of FILE or - (or of stdin, without INPUT) is one text, as it is
+  --lines      every line of FILE or - (or of stdin, without INPUT) is one text; -0 for find -print0
   --range n=1..10      numbers, both ends included; n=0..1..0.25 steps by 0.25, n=10..1..-1 down
   ::: 1 2 3    the values themselves; several ::: make all combinations, the last one fastest
   :::: FILE... each file's lines are the values, - is stdin      both mix with ::: and --range
   :::+ a b     ::::+ FILE   in step with the source before instead; the shorter one ends both
 Ranges come first, then the lists, in the order of the command line.
+
+Text becomes what FUNCTION takes by its signature; without one, a number only if it prints back
+identically (7, not 007). Columns, ranges and JSON objects go to parameters by name, in any order; where
+no name is a parameter's, by position. A row that does not fit ends the input, with its place.
+--sample keeps tuple i, from 0, if mix(mix(SEED) ^ i) < P/100 * 2^64, mix being one step of SplitMix64.
 
 Examples:
   fanmill map -j 4 sleep ::: 1 2 3 4                   # about 4 seconds
@@ -30,6 +35,7 @@ Examples:
   fanmill map --range x=0..1..0.25 --range y=1..3 echo       # 15 pairs
   fanmill map echo ::: a b :::+ 1 2                          # [a,1] and [b,2]
   fanmill map --dry-run --limit 100 echo params.csv          # look before you run
+  fanmill map --sample 1% echo params.csv                    # the same hundredth at every run
   fanmill map --format csv -o results.csv --retries 2 --timeout 5m echo params.csv
   fanmill map --broker ipc:///tmp/mill/broker identity in.jsonl
 
@@ -61,13 +67,12 @@ int map_command(std::vector<std::string> args) {
     return usage_error(
         command, "no function; for instance: fanmill map sleep ::: 1 2 3 (fanmill map --help)");
   }
-  InputSpec input{
-      .lines = options.lines, .ranges = options.ranges, .lists = std::move(line->lists)};
-  if (!path.empty()) input.path = path;
+  const auto input = options.input.describe(path, std::move(line->lists));
+  if (!input) return usage_error(command, input.error().message);
   JobOptions job;
   job.spec.function = function;
   job.name = function;
-  return run_with_input(command, options, std::move(job), input);
+  return run_with_input(command, options, std::move(job), *input);
 }
 
 }  // namespace fanmill::producer

@@ -93,13 +93,7 @@ std::optional<int> parse_words(CLI::App& app, const std::string& command,
 }
 
 void RunOptions::add_to(CLI::App& app, bool command) {
-  app.add_flag("--lines", lines,
-               "Every line of INPUT, or of stdin, is one text; no JSON, no types");
-  app.add_option("--range", ranges,
-                 "Numbers from FIRST to LAST, both included, as the parameter NAME: n=1..10, "
-                 "x=0..1..0.25; several make all combinations, also with ::: lists")
-      ->type_name("NAME=FIRST..LAST[..STEP]")
-      ->allow_extra_args(false);  // the next word is the function, not a second range
+  input.add_to(app);
   app.add_option("--limit", limit, "Only the first N tuples; what follows is not read")
       ->type_name("N");
   app.add_flag("--dry-run", dry_run,
@@ -220,8 +214,8 @@ void tell_terminal(const InputSpec& input, const RunOptions& options) {
   const auto is_stdin = [](const ValueSpec& list) {
     return list.files && std::ranges::find(list.words, "-") != list.words.end();
   };
-  const bool json = !options.lines && input.path == "-";
-  const bool lines = (options.lines && input.path.value_or("-") == "-") ||
+  const bool json = !input.lines && input.path == "-";
+  const bool lines = (input.lines && input.path.value_or("-") == "-") ||
                      std::ranges::any_of(input.lists, is_stdin);
   if ((!lines && !json) || isatty(STDIN_FILENO) == 0 || options.quiet) return;
   std::fprintf(stderr, "fanmill: reading %s from the terminal; Ctrl-D ends them\n",
@@ -261,6 +255,7 @@ int run_with_input(const std::string& command, const RunOptions& options, JobOpt
   auto resolved = options.resolve(std::move(job));
   if (!resolved) return usage_error(command, resolved.error().message);
   auto source = open_source(input);
+  if (source) source = options.input.sampled(std::move(*source));
   if (!source) return usage_error(command, source.error().message);
   if (!options.limit.empty()) {
     const auto limit = parse_limit(options.limit);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "producer/commands/argument_line.hpp"
+#include "producer/commands/input_options.hpp"
 #include "producer/map_run.hpp"
 
 namespace fanmill::producer {
@@ -24,6 +25,7 @@ std::optional<int> parse_words(CLI::App& app, const std::string& command,
                                std::vector<std::string> words);
 
 struct RunOptions {
+  InputOptions input;
   std::string slots = "auto";
   std::string broker;
   std::string output;
@@ -32,10 +34,8 @@ struct RunOptions {
   std::string max_output;
   std::string wait_workers;  // empty: 5 s at a broker, not at all in a private run
   std::string spill_max;     // empty: limits::kResultsCap
-  std::vector<std::string> ranges;
-  std::string limit;  // empty: none
+  std::string limit;         // empty: none
   std::uint32_t retries = 0;
-  bool lines = false;
   bool dry_run = false;
   bool unordered = false;
   bool raw = false;

@@ -55,7 +55,7 @@ class WrongUse(FanmillTest):
 
 class Failures(FanmillTest):
     def test_some_failed_tasks_are_exit_1_and_the_others_are_there(self):
-        run = self.run_fanmill("map", "sleep_print", "-", stdin='[0,"a"]\n["no number","b"]\n[0,"c"]\n', code=1)
+        run = self.run_fanmill("map", "sleep_print", "-", stdin='[0,"a"]\n[-1,"b"]\n[0,"c"]\n', code=1)
         self.assertEqual(run.out(), "a\nc\n")
 
     def test_a_failed_task_is_a_row_that_names_the_cause(self):

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "proto/signature.hpp"
+
 namespace fanmill::worker {
 namespace {
 
@@ -37,27 +39,28 @@ std::string text_of(const Value& value) {
   return json;
 }
 
-Arguments::Arguments(std::string function, std::initializer_list<const char*> parameters,
+Arguments::Arguments(std::string function, std::string_view signature,
                      const std::vector<std::string>& column_names)
-    : function_(std::move(function)), parameters_(parameters.begin(), parameters.end()) {
+    : function_(std::move(function)) {
+  const auto parsed = parse_signature(signature);
+  FANMILL_ASSERT(parsed);
   signature_ = "(";
-  for (const std::string& parameter : parameters_) {
+  for (const Parameter& parameter : parsed->parameters) {
     if (signature_.size() > 1) signature_ += ", ";
-    signature_ += parameter;
+    signature_ += parameter.name;
+    parameters_.push_back(parameter.name);
   }
   signature_ += ")";
 
-  for (const std::string& parameter : parameters_) {
-    const auto found = std::find(column_names.begin(), column_names.end(), parameter);
-    if (found == column_names.end()) break;
-    columns_.push_back(static_cast<std::size_t>(found - column_names.begin()));
+  columns_count_ = parameters_.size();
+  for (std::size_t i = 0; i < parameters_.size(); ++i) columns_.push_back(i);
+  if (column_names.empty()) return;
+  const auto bound = bind_elements(*parsed, column_names.size(), column_names);
+  if (!bound) {
+    unfit_ = bound.error().message;
+    return;
   }
-  columns_count_ = column_names.size();
-  if (columns_.size() != parameters_.size()) {
-    columns_count_ = parameters_.size();
-    columns_.clear();
-    for (std::size_t i = 0; i < parameters_.size(); ++i) columns_.push_back(i);
-  }
+  for (std::size_t i = 0; i < bound->size(); ++i) columns_[(*bound)[i]] = i;
 }
 
 Failure Arguments::bad(std::string_view what) const {
@@ -65,6 +68,7 @@ Failure Arguments::bad(std::string_view what) const {
 }
 
 tl::expected<Array, Failure> Arguments::take(const TupleView& tuple) const {
+  if (!tuple.named && !unfit_.empty()) return tl::make_unexpected(bad(unfit_));
   const auto elements = tuple.elements();
   const auto names = tuple.names();
   if (elements.size() != (tuple.named ? parameters_.size() : columns_count_)) {

@@ -2,7 +2,6 @@
 // the function, its signature and what was wrong.
 #pragma once
 
-#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,9 +21,9 @@ std::string text_of(const Value& value);
 
 class Arguments {
  public:
-  // `column_names`: of the elements of positional tuples (JobSpec::names). They count if they cover
-  // every parameter; else positions do.
-  Arguments(std::string function, std::initializer_list<const char*> parameters,
+  // `signature`: as offered. `column_names`: of the elements of positional tuples (JobSpec::names);
+  // they go to parameters as bind_elements() of proto/signature.hpp has it.
+  Arguments(std::string function, std::string_view signature,
             const std::vector<std::string>& column_names);
 
   // One value per parameter, in their order.
@@ -39,7 +38,8 @@ class Arguments {
   std::vector<std::string> parameters_;
   std::string signature_;
   std::vector<std::size_t> columns_;  // where a positional tuple holds each parameter
-  std::size_t columns_count_;
+  std::size_t columns_count_ = 0;
+  std::string unfit_;  // why the names do not go with the parameters
 };
 
 }  // namespace fanmill::worker

@@ -13,6 +13,8 @@ namespace fanmill::worker {
 namespace {
 
 constexpr char kNil = static_cast<char>(0xc0);
+constexpr const char* kSleep = "(seconds: float) -> null";
+constexpr const char* kSleepPrint = "(seconds: float, message: str) -> null";
 
 // Exact to a few microseconds: a process that sleeps is woken late by some tens, so it asks to be
 // woken earlier by what it lately was late, and waits out the rest awake.
@@ -48,7 +50,7 @@ void sleep_for(double seconds) {
 
 class Sleep : public Function {
  public:
-  explicit Sleep(const JobSpec& spec) : arguments_("sleep", {"seconds"}, spec.names) {}
+  explicit Sleep(const JobSpec& spec) : arguments_("sleep", kSleep, spec.names) {}
   tl::expected<void, Failure> call(Call& call) override {
     auto values = arguments_.take(call.tuple);
     if (!values) return tl::make_unexpected(std::move(values.error()));
@@ -65,8 +67,7 @@ class Sleep : public Function {
 
 class SleepPrint : public Function {
  public:
-  explicit SleepPrint(const JobSpec& spec)
-      : arguments_("sleep_print", {"seconds", "message"}, spec.names) {}
+  explicit SleepPrint(const JobSpec& spec) : arguments_("sleep_print", kSleepPrint, spec.names) {}
   tl::expected<void, Failure> call(Call& call) override {
     auto values = arguments_.take(call.tuple);
     if (!values) return tl::make_unexpected(std::move(values.error()));
@@ -115,12 +116,12 @@ class Identity : public Function {
 }  // namespace
 
 void add_builtin_functions(Registry& registry) {
-  registry.add({"sleep", "(seconds: float) -> null"},
+  registry.add({"sleep", kSleep},
                [](const JobSpec& spec) { return std::make_unique<Sleep>(spec); });
-  registry.add({"sleep_print", "(seconds: float, message: str) -> null"},
+  registry.add({"sleep_print", kSleepPrint},
                [](const JobSpec& spec) { return std::make_unique<SleepPrint>(spec); });
-  registry.add({"echo", "(...) -> array"}, [](const JobSpec&) { return std::make_unique<Echo>(); });
-  registry.add({"identity", "(value) -> any"},
+  registry.add({"echo", "(...) -> any"}, [](const JobSpec&) { return std::make_unique<Echo>(); });
+  registry.add({"identity", "(...) -> any"},
                [](const JobSpec&) { return std::make_unique<Identity>(); });
 }
 

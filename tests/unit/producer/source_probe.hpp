@@ -115,7 +115,7 @@ class TextFile {
 
 // Lines of a pipe that the test writes to, as one part.
 inline CombinedSource::Part streamed(Pipe& pipe, bool is_linked = false) {
-  return {std::make_unique<LineValues>(pipe.reader(), LineValues::As::kText), is_linked};
+  return {std::make_unique<LineValues>(pipe.reader(), TextReader::Untyped::kText), is_linked};
 }
 inline CombinedSource::Part listed(const Words& words, bool is_linked = false) {
   return {std::make_unique<ListedValues>(words), is_linked};
