@@ -31,7 +31,9 @@ inline constexpr std::uint32_t kValueDepthMax = 8;
 inline constexpr std::uint32_t kTupleElementsMax = 65536;
 inline constexpr std::size_t kNameBytesMax = 256;  // of functions, parameters, workers, jobs
 inline constexpr std::size_t kSignatureBytesMax = 4 * kKiB;
-inline constexpr std::size_t kArgumentBytesMax = 128 * kKiB;  // one element of a command's argv
+// One element of a command's argv, a variable of its environment, the template of its stdin.
+inline constexpr std::size_t kArgumentBytesMax = 128 * kKiB;
+inline constexpr std::uint32_t kVariablesMax = 4096;  // of the environment that a command is given
 
 // Chunks: what is submitted, stored and acknowledged at once.
 inline constexpr std::uint32_t kBlockTuplesMax = 256;
