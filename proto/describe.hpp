@@ -42,7 +42,7 @@ void describe(A& a, M& m) {
     wire::at_most(m.names, limits::kTupleElementsMax), m.time_limit_ms, m.max_output,
     wire::at_most(m.shell, limits::kArgumentBytesMax),
     wire::at_most(m.chdir, limits::kArgumentBytesMax), wire::at_most(m.env, limits::kVariablesMax),
-    wire::at_most(m.input, 1, limits::kArgumentBytesMax), m.time_limit_percent);
+    wire::at_most(m.input, 1, limits::kArgumentBytesMax), m.time_limit_percent, m.group);
 }
 template <class A, wire::Of<JobOptions> M>
 void describe(A& a, M& m) {

@@ -51,6 +51,8 @@ struct JobSpec {
       {};                               // beside what the worker has; the last of a name counts
   std::vector<std::string> input = {};  // at most one: template of stdin; none: /dev/null
   std::uint32_t time_limit_percent{};   // of the median run time of the job's tasks; 0: none
+  // Tuples are groups of up to so many values, the last one shorter; 0: they are not.
+  std::uint32_t group{};
   friend bool operator==(const JobSpec&, const JobSpec&) = default;
 };
 

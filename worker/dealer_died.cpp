@@ -84,7 +84,7 @@ void Dealer::report_guilty(std::uint32_t index, Piece guilty, const ExecutorDied
     const KillReason reason = slots_[index].kill_reason;
     const bool timed_out = reason == KillReason::kTimeLimit;
     Failure failure{.code = timed_out ? ErrorCode::kTimeLimit : ErrorCode::kCrashed,
-                    .message = timed_out ? describe_time_limit(lease.job->spec.time_limit_ms)
+                    .message = timed_out ? describe_time_limit(slots_[index].limit)
                                : reason == KillReason::kMisbehaved
                                    ? "killed because its executor broke the executor protocol"
                                    : describe_death(died),

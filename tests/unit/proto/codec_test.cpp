@@ -223,7 +223,7 @@ constexpr const char* kGoldenLeaseWithoutSpec =
     "9192030c";
 TEST(CodecGoldenBytes, Lease) {
   EXPECT_EQ(to_hex(encoded(ToWorker{golden_lease()}, SessionId{9})),
-            kGoldenLeaseWithoutSpec + std::string("919aa166909000cc80a0a0909000"));
+            kGoldenLeaseWithoutSpec + std::string("919ba166909000cc80a0a090900000"));
 }
 TEST(CodecGoldenBytes, LeaseWithASpecThatEndsWithItsOutputLimit) {
   const auto decoded =
@@ -240,9 +240,11 @@ TEST(CodecGoldenBytes, SpecOfACommand) {
   lease.spec[0].env = {{"N", "v", true}};
   lease.spec[0].input = {"i"};
   lease.spec[0].time_limit_percent = 300;
-  EXPECT_EQ(to_hex(encoded(ToWorker{lease}, SessionId{9})),
-            kGoldenLeaseWithoutSpec +
-                std::string("919aa16591a17b900000a72f62696e2f7368a1649193a14ea176c391a169cd012c"));
+  lease.spec[0].group = 2;
+  EXPECT_EQ(
+      to_hex(encoded(ToWorker{lease}, SessionId{9})),
+      kGoldenLeaseWithoutSpec +
+          std::string("919ba16591a17b900000a72f62696e2f7368a1649193a14ea176c391a169cd012c02"));
 }
 TEST(CodecGoldenBytes, Results) {
   EXPECT_EQ(to_hex(encoded(FromWorker{Results{.report = 7,

@@ -17,7 +17,8 @@ inline JobSpec sample_spec() {
           .chdir = "runs/{x}",
           .env = {{"SEED", "{x}", true}, {"HOME", "/h", false}},
           .input = {"{y}\n"},
-          .time_limit_percent = 300};
+          .time_limit_percent = 300,
+          .group = 4};
 }
 
 inline std::vector<FromProducer> samples_from_producer() {

@@ -1,12 +1,9 @@
-#include "worker/functions/command_line.hpp"
+#include "proto/command_line.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "worker/captured.hpp"
-#include "worker/functions/utf8.hpp"
-
-namespace fanmill::worker {
+namespace fanmill {
 namespace {
 
 using ::testing::ElementsAre;
@@ -23,7 +20,9 @@ Result<std::vector<std::string>> filled(std::vector<std::string> argv, const Val
   TupleView view;
   EXPECT_TRUE(cut_tuple(bytes, at, view));
   EXPECT_EQ(at, bytes.size());
-  return CommandLine(spec).arguments(view, {41}, 3);
+  const auto task = TaskText::of(view, spec.names, {41}, 3);
+  if (!task) return tl::make_unexpected(task.error());
+  return CommandLine(spec).arguments(*task);
 }
 
 TEST(CommandLine, PutsElementsWhereThePlaceholdersAre) {
@@ -114,38 +113,5 @@ TEST(TupleView, CutsOneTupleAfterAnother) {
   EXPECT_THAT(view.names(), ElementsAre("k"));
 }
 
-TEST(HeadTail, KeepsShortTextWhole) {
-  HeadTail kept;
-  kept.append("a");
-  kept.append(std::string(limits::kCaptureHead + limits::kCaptureTail - 1, 'b'));
-  EXPECT_EQ(kept.take(), "a" + std::string(limits::kCaptureHead + limits::kCaptureTail - 1, 'b'));
-  EXPECT_TRUE(kept.empty());
-}
-
-TEST(HeadTail, SaysHowMuchIsLeftOut) {
-  for (const std::size_t piece : {std::size_t{1}, std::size_t{777}, std::size_t{100000}}) {
-    std::string text;
-    while (text.size() < 100000) text += std::to_string(text.size()) + "\n";
-    HeadTail kept;
-    for (std::size_t at = 0; at < text.size(); at += piece) kept.append(text.substr(at, piece));
-    const std::string taken = kept.take();
-    EXPECT_TRUE(taken.starts_with(text.substr(0, limits::kCaptureHead)));
-    EXPECT_TRUE(taken.ends_with(text.substr(text.size() - limits::kCaptureTail)));
-    EXPECT_THAT(
-        taken, HasSubstr(std::to_string(text.size() - limits::kCaptureHead - limits::kCaptureTail) +
-                         " bytes left out"));
-  }
-}
-
-TEST(Utf8, KnowsTextFromBytes) {
-  EXPECT_TRUE(is_utf8(""));
-  EXPECT_TRUE(is_utf8("plain ascii, longer than a word"));
-  EXPECT_TRUE(is_utf8("aaaaaaaü€😀aaaaaaaaaaaa"));
-  for (const std::string bytes : {"\xff", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
-                                  "\xe2\x82", "abcdefgh\x80", "\xf0\x80\x80\x80"}) {
-    EXPECT_FALSE(is_utf8(bytes)) << ::testing::PrintToString(bytes);
-  }
-}
-
 }  // namespace
-}  // namespace fanmill::worker
+}  // namespace fanmill
