@@ -104,7 +104,7 @@ class TextTemplate::Filler {
     }
     if (std::holds_alternative<SlotNumber>(placeholder.what)) {
       replaced_ = true;
-      text_ += std::to_string(task_.slot);
+      text_ += task_.slot == 0 ? placeholder.text : std::to_string(task_.slot);
       return {};
     }
     if (const auto* name = std::get_if<ValueName>(&placeholder.what)) {
@@ -197,6 +197,11 @@ Result<bool> TextTemplate::append_arguments(std::vector<std::string>& out,
 }
 
 CommandLine::CommandLine(const JobSpec& spec) : shell_(spec.shell) {
+  if (!spec.chdir.empty()) others_.emplace_back(spec.chdir, spec.group);
+  for (const std::string& text : spec.input) others_.emplace_back(text, spec.group);
+  for (const EnvironmentVariable& variable : spec.env) {
+    if (variable.placeholders) others_.emplace_back(variable.value, spec.group);
+  }
   if (spec.argv.empty()) return;
   if (!shell_.empty()) {
     templates_.emplace_back(joined(spec.argv), spec.group);
@@ -220,7 +225,11 @@ Result<std::vector<std::string>> CommandLine::arguments(const TaskText& task) co
       if (!any) return tl::make_unexpected(any.error());
       replaced = replaced || *any;
     }
-    if (!replaced) arguments.insert(arguments.end(), task.values.begin(), task.values.end());
+    if (!replaced) {
+      const auto taken = taken_elsewhere(task);
+      if (!taken) return tl::make_unexpected(taken.error());
+      if (!*taken) arguments.insert(arguments.end(), task.values.begin(), task.values.end());
+    }
   }
   for (const std::string& argument : arguments) {
     if (argument.find('\0') != std::string::npos) {
@@ -240,13 +249,24 @@ Result<std::string> CommandLine::line(const TaskText& task) const {
   std::string text;
   const auto replaced = templates_.front().append_quoted(text, task);
   if (!replaced) return tl::make_unexpected(replaced.error());
-  if (!*replaced) {
-    for (const std::string& value : task.values) {
-      text += ' ';
-      append_shell_quoted(text, value);
-    }
+  if (*replaced) return text;
+  const auto taken = taken_elsewhere(task);
+  if (!taken) return tl::make_unexpected(taken.error());
+  if (*taken) return text;
+  for (const std::string& value : task.values) {
+    text += ' ';
+    append_shell_quoted(text, value);
   }
   return text;
+}
+
+Result<bool> CommandLine::taken_elsewhere(const TaskText& task) const {
+  std::string ignored;
+  for (const TextTemplate& other : others_) {
+    auto replaced = other.append_quoted(ignored, task);
+    if (!replaced || *replaced) return replaced;
+  }
+  return false;
 }
 
 }  // namespace fanmill

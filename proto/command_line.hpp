@@ -48,16 +48,19 @@ class CommandLine {
  public:
   explicit CommandLine(const JobSpec& spec);
 
-  // What is executed: with a shell, that program with -c and the line. A template without any
-  // placeholder gets the values appended. Refused (kBadArguments) beside what a template refuses:
-  // an argument with a zero byte, an empty template.
+  // What is executed: with a shell, that program with -c and the line. The values are appended
+  // where no placeholder took any, in argv or in the job's other templates. Refused (kBadArguments)
+  // beside what a template refuses: an argument with a zero byte, an empty template.
   Result<std::vector<std::string>> arguments(const TaskText& task) const;
   // The same as a line that a shell would run: what arguments() gives it, or argv with quotes.
   Result<std::string> line(const TaskText& task) const;
 
  private:
+  Result<bool> taken_elsewhere(const TaskText& task) const;
+
   std::string shell_;
   std::vector<TextTemplate> templates_;  // with a shell: of the whole line
+  std::vector<TextTemplate> others_;     // of directory, variables and stdin
 };
 
 }  // namespace fanmill

@@ -19,7 +19,7 @@ struct TaskText {
   std::vector<std::string> values;
   std::vector<std::string> names;  // of the values, as far as they have any
   std::uint64_t number = 1;        // {#}
-  std::uint32_t slot = 1;          // {%}
+  std::uint32_t slot = 1;          // {%}; 0: not known, {%} stays as it is
 
   // `column_names` are those of positional tuples.
   static Result<TaskText> of(const TupleView& tuple, const std::vector<std::string>& column_names,

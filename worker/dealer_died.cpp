@@ -91,7 +91,9 @@ void Dealer::report_guilty(std::uint32_t index, Piece guilty, const ExecutorDied
                     .exit_code = died.exit_code,
                     .signal = died.signal,
                     .tuple = {}};
-    const auto ran = std::max<nanoseconds>(now - slots_[index].progress_at, nanoseconds{0});
+    const MonoTime began =
+        lease.job->singly() ? slots_[index].limited_since : slots_[index].progress_at;
+    const auto ran = std::max<nanoseconds>(now - began, nanoseconds{0});
     reports_.add(Results{.report = 0,
                          .job = lease.job->id,
                          .token = lease.token,

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "producer/commands/argument_line.hpp"
+#include "producer/commands/command_options.hpp"
 #include "producer/commands/commands.hpp"
 #include "producer/commands/run_options.hpp"
 
@@ -53,10 +54,12 @@ int exec_command(std::vector<std::string> args) {
   CLI::App app("Runs a command once for every tuple of INPUT, in parallel.", "fanmill exec");
   std::string path;
   RunOptions options;
+  CommandOptions of_commands;
   set_usage(app,
             "Usage: fanmill exec [OPTIONS] INPUT -- CMD [ARG...]\n"
             "       fanmill exec [OPTIONS] CMD [ARG...] ::: a b c");
   options.add_to(app, true);
+  of_commands.add_to(app);
   app.footer(kFooter);
   // Words without `--` are options and then the command, whose own options are none of ours.
   const bool command_first = !line->has_command;
@@ -91,6 +94,9 @@ int exec_command(std::vector<std::string> args) {
   job.name = argv.front();
   job.spec.function = kCommandFunction;
   job.spec.argv = std::move(argv);
+  if (const auto ok = of_commands.apply(job.spec, input); !ok) {
+    return usage_error(command, ok.error().message);
+  }
   return run_with_input(command, options, std::move(job), input);
 }
 

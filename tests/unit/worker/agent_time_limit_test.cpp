@@ -28,7 +28,8 @@ TEST(AgentTimeLimit, KillsTheExecutorAndReportsTheLimitInWords) {
   h.expect_duty<KillExecutor>();
   h.step(died(0, 1, 0));
   Blob blob;
-  h.expect_results(0, 1, Outcome::kTimeLimit, &blob);
+  const Results results = h.expect_results(0, 1, Outcome::kTimeLimit, &blob);
+  EXPECT_EQ(results.run_ns, 1'500'000'000U);
   const auto columns = decode_columns(blob.view());
   ASSERT_TRUE(columns);
   EXPECT_EQ(columns->failures[0].code, ErrorCode::kTimeLimit);
