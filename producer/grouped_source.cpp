@@ -63,8 +63,9 @@ Result<void> GroupedSource::take_value() {
   TupleView tuple;
   if (auto ok = cut_tuple(bytes_, at_, tuple); !ok) return ok;
   if (tuple.count != 1) {
-    return fail(ErrorCode::kUsage, "-N puts single values together, but a tuple of the input has " +
-                                       std::to_string(tuple.count) + " elements");
+    return fail(ErrorCode::kMalformedInput,
+                "-N puts single values together, but a tuple of the input has " +
+                    std::to_string(tuple.count) + " elements");
   }
   const std::string_view value = tuple.elements().front();
   if (group_.size() + value.size() + kArrayHeadMax > limits::kTupleBytesMax) {

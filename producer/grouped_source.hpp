@@ -16,8 +16,8 @@ class GroupedSource : public TupleSource {
   // `size` is 1 to limits::kTupleElementsMax.
   GroupedSource(std::unique_ptr<TupleSource> source, std::uint32_t size);
 
-  // kUsage beside what the source says: a tuple that is not one value alone. The values before an
-  // error that make no whole group are dropped.
+  // kMalformedInput beside what the source says: a tuple that is not one value alone. The values
+  // before an error that make no whole group are dropped.
   Result<Supply> fill(ChunkBuilder& chunk, std::uint64_t tuples_max) override;
   int wait_fd() const override { return source_->wait_fd(); }
   bool is_bounded() const override { return source_->is_bounded(); }

@@ -181,8 +181,8 @@ Result<std::string> TextTemplate::text(const TaskText& task) const {
   return std::move(filler.text());
 }
 
-Result<bool> TextTemplate::append_quoted(std::string& out, const TaskText& task) const {
-  Filler filler(task, group_, true, nullptr);
+Result<bool> TextTemplate::append_line(std::string& out, const TaskText& task, bool quoted) const {
+  Filler filler(task, group_, quoted, nullptr);
   auto replaced = fill(filler);
   out += filler.text();
   return replaced;
@@ -196,6 +196,17 @@ Result<bool> TextTemplate::append_arguments(std::vector<std::string>& out,
   return replaced;
 }
 
+bool TextTemplate::names_program() const {
+  for (const Word& word : words_) {
+    for (const TemplatePiece& piece : word.pieces) {
+      const auto* const literal = std::get_if<std::string>(&piece);
+      if (literal == nullptr) return true;
+      if (literal->find_first_of(" \t\n=") != std::string::npos) return false;
+    }
+  }
+  return false;
+}
+
 CommandLine::CommandLine(const JobSpec& spec) : shell_(spec.shell) {
   if (!spec.chdir.empty()) others_.emplace_back(spec.chdir, spec.group);
   for (const std::string& text : spec.input) others_.emplace_back(text, spec.group);
@@ -205,6 +216,7 @@ CommandLine::CommandLine(const JobSpec& spec) : shell_(spec.shell) {
   if (spec.argv.empty()) return;
   if (!shell_.empty()) {
     templates_.emplace_back(joined(spec.argv), spec.group);
+    quoted_ = !templates_.front().names_program();
     return;
   }
   for (const std::string& argument : spec.argv) templates_.emplace_back(argument, spec.group);
@@ -247,7 +259,7 @@ Result<std::string> CommandLine::line(const TaskText& task) const {
   }
   if (templates_.empty()) return fail(ErrorCode::kBadArguments, "the command is empty");
   std::string text;
-  const auto replaced = templates_.front().append_quoted(text, task);
+  const auto replaced = templates_.front().append_line(text, task, quoted_);
   if (!replaced) return tl::make_unexpected(replaced.error());
   if (*replaced) return text;
   const auto taken = taken_elsewhere(task);
@@ -263,7 +275,7 @@ Result<std::string> CommandLine::line(const TaskText& task) const {
 Result<bool> CommandLine::taken_elsewhere(const TaskText& task) const {
   std::string ignored;
   for (const TextTemplate& other : others_) {
-    auto replaced = other.append_quoted(ignored, task);
+    auto replaced = other.append_line(ignored, task, false);
     if (!replaced || *replaced) return replaced;
   }
   return false;

@@ -27,10 +27,12 @@ class TextTemplate {
 
   // Refused (kBadArguments), here and below: a position that the tuple does not have.
   Result<std::string> text(const TaskText& task) const;
-  // Appends the text with every value quoted for a shell. True: a placeholder was replaced.
-  Result<bool> append_quoted(std::string& out, const TaskText& task) const;
+  // Appends the text, its values quoted for a shell or not. True: a placeholder was replaced.
+  Result<bool> append_line(std::string& out, const TaskText& task, bool quoted) const;
   // Appends one argument or, with a {} of several values, more. True: a placeholder was replaced.
   Result<bool> append_arguments(std::vector<std::string>& out, const TaskText& task) const;
+  // There is a placeholder in the first word, and that is no assignment.
+  bool names_program() const;
 
  private:
   class Filler;
@@ -49,8 +51,10 @@ class CommandLine {
   explicit CommandLine(const JobSpec& spec);
 
   // What is executed: with a shell, that program with -c and the line. The values are appended
-  // where no placeholder took any, in argv or in the job's other templates. Refused (kBadArguments)
-  // beside what a template refuses: an argument with a zero byte, an empty template.
+  // where no placeholder took any, in argv or in the job's other templates. A line of a shell that
+  // begins with a placeholder is a command of the input's own: its values are not quoted. Refused
+  // (kBadArguments) beside what a template refuses: an argument with a zero byte, an empty
+  // template.
   Result<std::vector<std::string>> arguments(const TaskText& task) const;
   // The same as a line that a shell would run: what arguments() gives it, or argv with quotes.
   Result<std::string> line(const TaskText& task) const;
@@ -60,6 +64,7 @@ class CommandLine {
 
   std::string shell_;
   std::vector<TextTemplate> templates_;  // with a shell: of the whole line
+  bool quoted_ = true;                   // a shell gets its values so
   std::vector<TextTemplate> others_;     // of directory, variables and stdin
 };
 

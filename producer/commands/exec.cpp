@@ -70,6 +70,8 @@ int exec_command(std::vector<std::string> args) {
   }
   if (const auto code = parse_words(app, command, std::move(line->words))) return *code;
   std::vector<std::string> argv = command_first ? app.remaining() : std::move(line->command);
+  // With a shell each value may be a whole command.
+  if (argv.empty() && !of_commands.shell.empty() && !line->lists.empty()) argv = {"{}"};
   if (argv.empty()) {
     return usage_error(command,
                        "no command; for instance: fanmill exec ::: a b -- echo {}  "

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "proto/shell_quote.hpp"
+
 namespace fanmill {
 namespace {
 
@@ -82,6 +84,93 @@ TEST(CommandLine, RefusesZeroBytes) {
   const auto refused = filled({"echo"}, Array{std::string("a\0b", 3)});
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message, HasSubstr("zero byte"));
+}
+
+TaskText task_of(std::vector<std::string> values) {
+  return {.values = std::move(values), .names = {"x"}, .number = 42, .slot = 3};
+}
+JobSpec shell_command(std::string line) {
+  JobSpec spec;
+  spec.shell = "/bin/sh";
+  spec.argv = {std::move(line)};
+  return spec;
+}
+JobSpec groups_of_two(std::vector<std::string> argv) {
+  JobSpec spec;
+  spec.argv = std::move(argv);
+  spec.group = 2;
+  return spec;
+}
+
+TEST(ShellQuoted, LeavesHarmlessWordsBare) {
+  EXPECT_EQ(shell_line({"a-b_c.d/e+f", "", "a b", "it's", "'", "''", "a'", "$x", "\\", "ü"}),
+            "a-b_c.d/e+f '' 'a b' 'it'\"'\"'s' \"'\" \"'\"''\"'\" 'a'\"'\" '$x' '\\' 'ü'");
+}
+
+TEST(CommandLine, GivesAShellItsWordsAsALineWithQuotedValues) {
+  JobSpec spec = shell_command("echo {} >{1}.out");
+  spec.argv.emplace_back("'{x}' {#} {%}");
+  EXPECT_THAT(*CommandLine(spec).arguments(task_of({"a b", "c"})),
+              ElementsAre("/bin/sh", "-c", "echo 'a b' c >'a b'.out ''a b'' 42 3"));
+  EXPECT_EQ(*CommandLine(spec).line(task_of({"d"})), "echo d >d.out 'd' 42 3");
+}
+
+TEST(CommandLine, QuotesNothingForAShellWhereAValueIsTheCommand) {
+  for (const char* const line : {"{}", "{1} -v {2}", "my_{.} {}", "{#}{1}"}) {
+    EXPECT_EQ(CommandLine(shell_command(line)).line(task_of({"a b", "c;d"}))->find('\''),
+              std::string::npos);
+  }
+  for (const char* const line : {" {}", "A={} b", "x {}", "\t{}"}) {
+    EXPECT_NE(CommandLine(shell_command(line)).line(task_of({"a b", "c;d"}))->find('\''),
+              std::string::npos);
+  }
+}
+
+TEST(CommandLine, AppendsQuotedValuesToAShellLine) {
+  EXPECT_EQ(*CommandLine(shell_command("cat | wc")).line(task_of({"a b", ""})),
+            "cat | wc 'a b' ''");
+}
+
+TEST(CommandLine, ShowsAnArgumentVectorAsALineOfAShell) {
+  JobSpec spec;
+  spec.argv = {"echo", "x{}y", "", "{%}"};
+  EXPECT_EQ(*CommandLine(spec).line(task_of({"a b", "c"})), "echo 'xa b' cy '' 3");
+  TaskText unknown = task_of({"a"});
+  unknown.slot = 0;
+  EXPECT_EQ(*CommandLine(spec).line(unknown), "echo xay '' '{%}'");
+}
+
+TEST(CommandLine, RepeatsWordsForTheValuesOfAGroup) {
+  EXPECT_THAT(
+      *CommandLine(groups_of_two({"e", "x{}y{1}", "a {.}-{/} b"})).arguments(task_of({"u", "v"})),
+      ElementsAre("e", "xuyu", "xvyu", "a u-u", "v-v b"));
+  JobSpec line = shell_command("e <{}> '{}'  {2}");
+  line.group = 2;
+  EXPECT_EQ(*CommandLine(line).line(task_of({"u", "v w"})), "e <u> <'v w'> 'u' ''v w''  'v w'");
+}
+
+TEST(CommandLine, PutsNothingForWhatAShortGroupDoesNotHave) {
+  EXPECT_THAT(
+      *CommandLine(groups_of_two({"e", "{1}", "{2}", "{2//}", "{-2}"})).arguments(task_of({"u"})),
+      ElementsAre("e", "u", "", "", ""));
+  EXPECT_FALSE(CommandLine(groups_of_two({"e", "{3}"})).arguments(task_of({"u", "v"})));
+}
+
+TEST(CommandLine, AppendsNothingWhereAnotherTemplateTakesTheValues) {
+  for (int which = 0; which < 4; ++which) {
+    JobSpec spec;
+    spec.argv = {"cat"};
+    if (which == 0) spec.input = {"{1}"};
+    if (which == 1) spec.chdir = "{}";
+    if (which == 2) spec.env = {{"A", "{x}", true}};
+    if (which == 3) spec.env = {{"A", "{x}", false}};
+    EXPECT_EQ(CommandLine(spec).arguments(task_of({"v"}))->size(), which == 3 ? 2U : 1U) << which;
+  }
+}
+
+TEST(TextTemplate, JoinsValuesWithSpacesAndQuotesNothing) {
+  EXPECT_EQ(*TextTemplate("<{}> {2}\n{print}", 0).text(task_of({"a b", "c'"})),
+            "<a b c'> c'\n{print}");
 }
 
 TEST(TupleView, RefusesWhatIsNoTuple) {
