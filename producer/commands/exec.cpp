@@ -12,13 +12,14 @@ namespace fanmill::producer {
 namespace {
 
 constexpr const char* kFooter =
-    R"(Placeholders in CMD and its arguments (no shell is involved; use  sh -c '...'  for one):
+    R"(Placeholders in CMD and its arguments, and in --chdir, --env NAME=VALUE and --stdin:
   {}           the parameters, in order        {1} {2} {-1}    the first, the second, the last
   {name}       by name (CSV header, JSON object keys)
   {.} {/} {//} {/.}   without ending, base name, directory, base name without ending     {#}  1, 2, 3 ...
   {1.} {2/} {name//} ...   the same of one parameter        {%}  the slot that runs it, 1 to N of -j N
 Without any placeholder the parameters are added at the end. A {} for several parameters makes several
-arguments. All of this as in GNU parallel -q: values arrive exactly as they were typed.
+arguments. All of this as in GNU parallel -q: values arrive exactly as they were typed. No shell is
+involved but with --shell, and then as in GNU parallel: the words make one line, values come quoted.
 
 INPUT, one of:
   FILE.jsonl   FILE.csv   -  (JSON lines from stdin)
@@ -36,6 +37,11 @@ Examples:
   find . -name '*.log' | fanmill exec --lines gzip -k
   fanmill exec --range seed=1..100 -- ./simulate --seed {seed}
   fanmill exec mv {1} {2} :::: old.txt ::::+ new.txt
+  fanmill exec --shell 'grep -c error {} | sort -n > {/.}.count' ::: *.log
+  find . -name '*.png' | fanmill exec --lines -N 20 optipng           # twenty files for each command
+  fanmill exec --chdir {} --env CFLAGS=-O2 --joblog log.txt make ::: lib app
+  fanmill exec --stdin {} --timeout 300% ./solve :::: problems.txt
+  fanmill exec --dry-run --shell 'convert {} {.}.webp' ::: *.png        # what would run
   fanmill exec --format csv -o sizes.csv ::: /usr/share/common-licenses/* ::: 1 6 9 -- \
       sh -c 'gzip -c -"$2" "$1" | wc -c' sh {1} {2}
 

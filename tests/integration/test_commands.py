@@ -280,6 +280,8 @@ class Refusals(FanmillTest):
         self.refused("--timeout 0%: a share of the median", "--timeout", "0%", "true", ":::", "a")
         self.refused("--timeout x%: a share of the median", "--timeout", "x%", "true", ":::", "a")
         self.refused("--timeout 1000001%: a share of the median", "--timeout", "1000001%", "true", ":::", "a")
+        self.refused("--max-output is at most 256MiB, and more than nothing", "--max-output", "0", "true", ":::", "a")
+        self.refused("--max-output is at most 256MiB, and more than nothing", "--max-output", "257MiB", "true", ":::", "a")
         self.refused("--env: at most 64 variables; here are 65", *["--env=A%d=" % i for i in range(65)], "true", ":::", "a")
 
     def test_groups_of_rows_with_more_than_a_value(self):
