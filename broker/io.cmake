@@ -1,5 +1,6 @@
 # The I/O around the core: store, loop, and the program.
 add_library(fanmill_broker_io STATIC
+  keyring.cpp
   loop.cpp
   memory_store.cpp
   spill_file.cpp)

@@ -167,12 +167,18 @@ Loop& Loop::operator=(Loop&&) noexcept = default;
 Loop::~Loop() = default;
 
 Result<Loop> Loop::bind(ChannelContext& context, LoopOptions options) {
-  auto channel = ServerChannel::bind(context, options.endpoint);
+  FANMILL_ASSERT(!options.endpoints.empty());
+  auto channel = ServerChannel::bind(context, options.endpoints.front(), options.security);
   if (!channel) return tl::make_unexpected(channel.error());
+  for (std::size_t i = 1; i < options.endpoints.size(); ++i) {
+    const auto bound = channel->also_bind(options.endpoints[i], options.security);
+    if (!bound) return tl::make_unexpected(bound.error());
+  }
   options.core.durability = std::string(options.store->level());
   return Loop(std::make_unique<State>(std::move(*channel), std::move(options)));
 }
 
+std::vector<std::string> Loop::endpoints() const { return state_->channel.endpoints(); }
 void Loop::run() { state_->run(); }
 
 void Loop::request_stop() {

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "broker/core/core.hpp"
 #include "broker/store.hpp"
@@ -12,18 +13,22 @@
 namespace fanmill::broker {
 
 struct LoopOptions {
-  std::string endpoint;  // inproc://NAME or ipc://PATH
+  std::vector<std::string> endpoints;  // as of ServerChannel; at least one
+  TcpSecurity security;                // for those over TCP
   CoreConfig core;
   std::unique_ptr<Store> store;
 };
 
 class Loop {
  public:
-  // Bound when it returns: peers may connect at once. Errors are those of ServerChannel::bind.
+  // Bound when it returns: peers may connect at once. Errors are those of ServerChannel.
   static Result<Loop> bind(ChannelContext& context, LoopOptions options);
   Loop(Loop&&) noexcept;
   Loop& operator=(Loop&&) noexcept;
   ~Loop();
+
+  // As bound, in the order of the options.
+  std::vector<std::string> endpoints() const;
 
   void run();           // until request_stop()
   void request_stop();  // from any thread or signal handler

@@ -6,14 +6,21 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <random>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "broker/keyring.hpp"
 #include "broker/loop.hpp"
 #include "broker/memory_store.hpp"
+#include "proto/gate.hpp"
 #include "proto/limits.hpp"
 #include "proto/log.hpp"
 
@@ -49,25 +56,91 @@ void stop_on(int signal) {
   ::sigaction(signal, &action, nullptr);
 }
 
-int serve(const std::string& endpoint) {
+struct Options {
+  std::vector<std::string> listen = {default_endpoint()};
+  std::string advertise;
+  std::string keys;
+  std::string log_level = "info";
+};
+
+bool is_tcp(const std::string& endpoint) { return endpoint.starts_with("tcp://"); }
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
+}
+
+// What goes into the join files: where other hosts find what listens at `bound`.
+std::string advertised(const std::string& bound) {
+  const std::size_t colon = bound.rfind(':');
+  const std::string address = bound.substr(6, colon - 6);
+  const bool everywhere = address == "*" || address == "0.0.0.0" || address == "[::]";
+  return everywhere ? "tcp://" + host_name() + bound.substr(colon) : bound;
+}
+
+int told(const fanmill::Error& error) {
+  using fanmill::ErrorCode;
+  std::fprintf(stderr, "fanmill-broker: %s\n", error.message.c_str());
+  return error.code == ErrorCode::kUsage || error.code == ErrorCode::kMalformedInput ? 2 : 3;
+}
+
+// Everything that TCP needs before something listens.
+struct Security {
+  fanmill::Gate gate;
+  fanmill::broker::Keyring keyring;
+
+  static fanmill::Result<Security> open(fanmill::ChannelContext& context, std::string directory) {
+    using namespace fanmill;
+    if (directory.empty()) {
+      auto found = broker::default_key_directory();
+      if (!found) return tl::make_unexpected(found.error());
+      directory = std::move(*found);
+    }
+    auto keyring = broker::Keyring::open(directory);
+    if (!keyring) return tl::make_unexpected(keyring.error());
+    auto gate = Gate::open(context);
+    if (!gate) return tl::make_unexpected(gate.error());
+    for (const auto& [role, keys] : keyring->roles()) gate->admit(keys.public_key, role);
+    return Security{std::move(*gate), std::move(*keyring)};
+  }
+};
+
+int serve(const Options& wanted) {
   using namespace fanmill;
-  make_private_directory(endpoint);
+  for (const std::string& endpoint : wanted.listen) make_private_directory(endpoint);
   ChannelContext context;
   broker::LoopOptions options;
-  options.endpoint = endpoint;
+  options.endpoints = wanted.listen;
+  std::optional<Security> security;
+  if (std::ranges::any_of(wanted.listen, is_tcp)) {
+    auto opened = Security::open(context, wanted.keys);
+    if (!opened) return told(opened.error());
+    security.emplace(std::move(*opened));
+    options.security = {security->keyring.broker(), &security->gate};
+  }
   std::random_device random;
   options.core.seed = (std::uint64_t{random()} << 32) | random();
+  // Nothing tells this life of the broker from an earlier one but chance: a worker may still hold
+  // results for jobs of that one, whose ids must not be ours.
+  options.core.epoch = random() | 1U;
   options.store = std::make_unique<broker::MemoryStore>();
   auto loop = broker::Loop::bind(context, std::move(options));
-  if (!loop) {
-    std::fprintf(stderr, "fanmill-broker: %s\n", loop.error().message.c_str());
-    return loop.error().code == ErrorCode::kUsage ? 2 : 3;
-  }
+  if (!loop) return told(loop.error());
   running = &*loop;
   stop_on(SIGINT);
   stop_on(SIGTERM);
   ::signal(SIGPIPE, SIG_IGN);
-  spdlog::info("listening on {}; results are kept in memory and end with this process", endpoint);
+  for (const std::string& endpoint : loop->endpoints()) {
+    spdlog::info("listening on {}", endpoint);
+    if (!is_tcp(endpoint)) continue;
+    const std::string address = wanted.advertise.empty() ? advertised(endpoint) : wanted.advertise;
+    const auto written = security->keyring.write_join_files(address);
+    if (!written) return told(written.error());
+    spdlog::info("workers elsewhere join {} with {}", address,
+                 security->keyring.join_file(broker::kWorkerRole));
+    spdlog::info("producers elsewhere with {}", security->keyring.join_file(broker::kProducerRole));
+  }
+  spdlog::info("results are kept in memory and end with this process");
   loop->run();
   spdlog::info("stopped");
   return 0;
@@ -81,10 +154,21 @@ int main(int argc, char** argv) {
       "keeps\n"
       "their results until they are read.",
       "fanmill broker"};
-  std::string endpoint = default_endpoint();
-  std::string level = "info";
-  app.add_option("--listen", endpoint, "Where to listen: ipc://PATH")->capture_default_str();
-  app.add_option("--log-level", level, "debug, info, warn or error")
+  Options options;
+  app.add_option("--listen", options.listen,
+                 "Where to listen: ipc://PATH for this host, tcp://0.0.0.0:7070 for others too "
+                 "(encrypted, with keys); may be given more than once")
+      ->type_name("ENDPOINT")
+      ->allow_extra_args(false)
+      ->capture_default_str();
+  app.add_option("--advertise", options.advertise,
+                 "What join files say instead of this host's name: tcp://ADDRESS:PORT")
+      ->type_name("ENDPOINT");
+  app.add_option("--keys", options.keys,
+                 "Where the keys and the join files are, made at the first start "
+                 "(~/.local/state/fanmill)")
+      ->type_name("DIR");
+  app.add_option("--log-level", options.log_level, "debug, info, warn or error")
       ->envname("FANMILL_LOG")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
       ->capture_default_str();
@@ -101,6 +185,14 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  fanmill::set_up_logging("broker", level);
-  return serve(endpoint);
+  if (!options.advertise.empty()) {
+    const auto parsed = fanmill::parse_endpoint(options.advertise);
+    if (!parsed || parsed->transport != fanmill::Transport::kTcp) {
+      std::fprintf(stderr, "fanmill-broker: --advertise %s: write tcp://ADDRESS:PORT\n",
+                   options.advertise.c_str());
+      return 2;
+    }
+  }
+  fanmill::set_up_logging("broker", options.log_level);
+  return serve(options);
 }

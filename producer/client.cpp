@@ -33,7 +33,7 @@ std::string host_name() {
 
 struct Client::State {
   ChannelContext* context;
-  std::string endpoint;
+  Address address;
   std::optional<PeerChannel> channel;
   Session session;
   struct Unsent {
@@ -46,9 +46,9 @@ struct Client::State {
   std::optional<MonoTime> wake_at;
   std::optional<Error> connect_error;
 
-  State(ChannelContext& c, std::string where, PeerChannel first)
+  State(ChannelContext& c, Address where, PeerChannel first)
       : context(&c),
-        endpoint(std::move(where)),
+        address(std::move(where)),
         channel(std::move(first)),
         session({.instance = InstanceId{random_u64()},
                  .host = host_name(),
@@ -61,9 +61,8 @@ struct Client::State {
   void reconnect() {
     unsent.clear();
     channel.reset();
-    auto made = PeerChannel::connect(*context, endpoint);
+    auto made = PeerChannel::connect(*context, address);
     if (made) {
-      connect_error.reset();
       channel.emplace(std::move(*made));
       session.connected(mono_now());
     } else {
@@ -116,12 +115,17 @@ struct Client::State {
     for (int i = 0; i < kMessagesPerTurn && channel; ++i) {
       std::optional<Received> in = channel->receive();
       if (!in) break;
+      connect_error.reset();
       auto envelope = decode_to_producer(in->header);
       if (envelope) {
         session.message(*envelope, in->blob, mono_now());
       } else {
         session.garbled(envelope.error(), mono_now());
       }
+    }
+    if (channel && channel->ended()) {
+      connect_error = channel->ended();
+      session.garbled(*connect_error, mono_now());
     }
   }
 
@@ -148,10 +152,10 @@ Client::~Client() {
   state_->carry_out();
 }
 
-Result<Client> Client::connect(ChannelContext& context, const std::string& endpoint) {
-  auto channel = PeerChannel::connect(context, endpoint);
+Result<Client> Client::connect(ChannelContext& context, const Address& address) {
+  auto channel = PeerChannel::connect(context, address);
   if (!channel) return tl::make_unexpected(channel.error());
-  return Client(std::make_unique<State>(context, endpoint, std::move(*channel)));
+  return Client(std::make_unique<State>(context, address, std::move(*channel)));
 }
 
 const std::optional<Error>& Client::connect_error() const { return state_->connect_error; }

@@ -32,8 +32,8 @@ namespace fanmill::producer {
 class Client {
  public:
   // Returns at once; whether somebody answers shows in session().is_connected(). kUsage or kSystem
-  // where the endpoint makes no sense.
-  static Result<Client> connect(ChannelContext& context, const std::string& endpoint);
+  // where the address makes no sense.
+  static Result<Client> connect(ChannelContext& context, const Address& address);
   Client(Client&&) noexcept;
   Client& operator=(Client&&) noexcept;
   ~Client();  // says goodbye
@@ -46,7 +46,7 @@ class Client {
   // came. Waits not at all while notices are at hand. The notices are in order.
   std::vector<Notice> pump(std::optional<nanoseconds> timeout, std::span<pollfd> extra = {});
 
-  // Why no connection could be made, while that is so: nobody listens at the endpoint.
+  // Why there is no connection, while that is so: nobody listens there, or our key is refused.
   const std::optional<Error>& connect_error() const;
 
   // A key that no other job has.

@@ -34,6 +34,7 @@ constexpr int exit_code_of(ErrorCode code) {
     case ErrorCode::kBadArguments:
     case ErrorCode::kConflict:
     case ErrorCode::kNotFound:
+    case ErrorCode::kRefused:
       return 2;
     case ErrorCode::kProtocol:
     case ErrorCode::kVersion:

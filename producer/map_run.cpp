@@ -21,6 +21,7 @@
 #include "producer/private_run.hpp"
 #include "producer/progress.hpp"
 #include "producer/writer_thread.hpp"
+#include "proto/find_broker.hpp"
 #include "proto/limits.hpp"
 
 namespace fanmill::producer {
@@ -241,9 +242,11 @@ class Run {
       ever_connected_ = true;
       return;
     }
+    const std::optional<Error>& trouble = client_.connect_error();
     if (!ever_connected_) {
-      if (now - began_ < kFirstAnswerWithin) return;
-      end_.error = Error{ErrorCode::kUnreachable, unreachable()};
+      const bool refused = trouble && trouble->code == ErrorCode::kRefused;
+      if (!refused && now - began_ < kFirstAnswerWithin) return;
+      end_.error = trouble ? *trouble : Error{ErrorCode::kUnreachable, unreachable()};
       killed_ = true;
       return;
     }
@@ -251,8 +254,10 @@ class Run {
       lost_at_ = now;
       if (!options_.quiet) console_.note("the connection to the broker is lost; trying again");
     }
-    // Nobody listens there any more: what it kept in memory went with it.
-    const bool lost = kept_in_memory_ && client_.connect_error();
+    // Nobody listens there any more: what it kept in memory went with it. Between hosts it may be
+    // the network alone.
+    const bool is_near = !options_.broker || options_.broker->starts_with("ipc://");
+    const bool lost = kept_in_memory_ && trouble && is_near;
     if (lost || now - *lost_at_ >= limits::kProducerGoneAfter) {
       end_.error =
           Error{ErrorCode::kUnreachable,
@@ -412,7 +417,10 @@ int run_map(MapOptions options, std::unique_ptr<TupleSource> source) {
     here.emplace(std::move(*started));
   }
   const bool is_private = here.has_value();
-  auto client = Client::connect(context, is_private ? here->endpoint() : *options.broker);
+  const auto address = is_private ? Result<Address>(Address(here->endpoint()))
+                                  : find_broker(*options.broker, "producer");
+  if (!address) return tell(console, address.error());
+  auto client = Client::connect(context, *address);
   if (!client) {
     Error error = client.error();
     if (!is_private && error.code != ErrorCode::kUsage) {

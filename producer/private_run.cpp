@@ -57,7 +57,7 @@ Result<PrivateRun> PrivateRun::start(ChannelContext& context, const PrivateRunOp
   auto state = std::make_unique<State>();
 
   broker::LoopOptions broker_options;
-  broker_options.endpoint = kEndpoint;
+  broker_options.endpoints = {kEndpoint};
   std::random_device random;
   broker_options.core.seed = (std::uint64_t{random()} << 32) | random();
   broker_options.core.producer_gone_after = kNever;
@@ -68,7 +68,7 @@ Result<PrivateRun> PrivateRun::start(ChannelContext& context, const PrivateRunOp
   state->broker.emplace(std::move(*broker));
 
   worker::AgentOptions agent_options;
-  agent_options.endpoint = kEndpoint;
+  agent_options.broker = kEndpoint;
   agent_options.name = "local";
   agent_options.slots = options.slots;
   agent_options.allow_exec = options.allow_exec;

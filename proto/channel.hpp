@@ -11,7 +11,9 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "proto/address.hpp"
 #include "proto/blob.hpp"
 #include "proto/clock.hpp"
 #include "proto/error.hpp"
@@ -36,6 +38,7 @@ class ChannelContext {
 struct Received {
   PeerId peer;         // of a ServerChannel; zero for a PeerChannel
   std::string header;  // encoded, not checked
+  std::string user;    // over TCP: whom the Gate admitted; else empty
   Blob blob;
 };
 
@@ -46,13 +49,28 @@ enum class SendStatus : std::uint8_t { kSent, kWouldBlock, kPeerGone };
 // signal ends it too; then no revents are set.
 void wait_for(std::span<pollfd> fds, std::optional<nanoseconds> timeout);
 
-// ROUTER with mandatory routing.
+class Gate;
+
+// What a broker listens on TCP with: its own keys, and who decides which callers are let in.
+struct TcpSecurity {
+  CurveKeys keys;
+  Gate* gate = nullptr;  // outlives the channel
+};
+
+// ROUTER with mandatory routing; one at each endpoint.
 class ServerChannel {
  public:
-  // `endpoint`: inproc://NAME or ipc://PATH. TCP is refused (kUsage) as long as there are no keys.
+  // `endpoint`: inproc://NAME, ipc://PATH or tcp://ADDRESS:PORT.
   // An ipc path is made with mode 0600 in a directory that must not be writable by others; a stale
   // socket file of a dead broker is taken over, a live one refused (kSystem).
-  static Result<ServerChannel> bind(ChannelContext& context, const std::string& endpoint);
+  // TCP is CURVE always: refused (kUsage) without `security`. Before it listens it is tried out
+  // with a stranger's key; where that gets in, it is kRefused.
+  static Result<ServerChannel> bind(ChannelContext& context, const std::string& endpoint,
+                                    const TcpSecurity& security = {});
+  // One more endpoint; what comes and goes is the same from then on.
+  Result<void> also_bind(const std::string& endpoint, const TcpSecurity& security = {});
+  // As bound: port 0 or * has become the port that the system chose.
+  std::vector<std::string> endpoints() const;
   ServerChannel(ServerChannel&&) noexcept;
   ServerChannel& operator=(ServerChannel&&) noexcept;
   ~ServerChannel();
@@ -76,8 +94,9 @@ class ServerChannel {
 // DEALER, one per session: after a protocol error or silence, close it and connect another.
 class PeerChannel {
  public:
-  // inproc: also before the broker is there. ipc: refused (kUnreachable) if nobody listens.
-  static Result<PeerChannel> connect(ChannelContext& context, const std::string& endpoint);
+  // inproc: also before the broker is there. ipc: refused (kUnreachable) if nobody listens. tcp:
+  // whether anybody is there, and lets us in, shows in ended().
+  static Result<PeerChannel> connect(ChannelContext& context, const Address& address);
   PeerChannel(PeerChannel&&) noexcept;
   PeerChannel& operator=(PeerChannel&&) noexcept;
   ~PeerChannel();
@@ -87,6 +106,9 @@ class PeerChannel {
   // Until a message may wait here, one of `others` is ready (their revents say which) or `timeout`
   // is over; empty: no limit. May return early; a signal ends it too.
   void wait(std::span<pollfd> others, std::optional<nanoseconds> timeout);
+  // After a receive() that gave nothing: why there is no connection any more, or will be none
+  // (kUnreachable, kRefused). Never over inproc.
+  const std::optional<Error>& ended() const;
 
  private:
   struct Impl;

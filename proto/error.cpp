@@ -39,6 +39,8 @@ std::string_view name_of(ErrorCode code) {
       return "cancelled";
     case ErrorCode::kConflict:
       return "conflict";
+    case ErrorCode::kRefused:
+      return "refused";
     case ErrorCode::kNotFound:
       return "not-found";
   }

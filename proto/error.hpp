@@ -28,6 +28,7 @@ enum class ErrorCode : std::uint8_t {
   kCancelled = 14,
   kConflict = 15,  // same job key, other content
   kNotFound = 16,
+  kRefused = 17,  // the broker does not admit our key, or is not the one we mean
 };
 
 // The stable name used in messages, rows and JSON: "unknown-function", "time-limit", …

@@ -13,7 +13,9 @@
 #include <atomic>
 #include <chrono>
 #include <optional>
+#include <utility>
 
+#include "proto/find_broker.hpp"
 #include "proto/limits.hpp"
 #include "proto/log.hpp"
 #include "worker/agent_core.hpp"
@@ -76,6 +78,8 @@ struct Agent::State {
   void perform(const ExecutorDuty& duty);
   void start(std::uint32_t slot);
   void connect();
+  void try_later(const Error& error);
+  void tell_trouble(const Error& error);  // once
   void send(const ToSend& one);
   void request(std::atomic<bool>& flag);
 
@@ -91,7 +95,8 @@ struct Agent::State {
   std::vector<Event> events;
   std::string header;
   std::optional<MonoTime> connect_at;  // the last attempt failed
-  nanoseconds connect_pause{};
+  nanoseconds connect_pause{limits::kReconnectMin};
+  std::string last_trouble;  // that was told; nothing while the broker answers
   std::uint32_t connections = 0;
   std::uint32_t failed_starts = 0;
   bool draining = false;
@@ -162,7 +167,7 @@ int Agent::State::run() {
     perform(duties);
     if (duties.finished) {
       if (channel) {
-        if (options.endpoint.starts_with("ipc:")) channel->wait({}, kFarewell);
+        if (!options.broker.starts_with("inproc:")) channel->wait({}, kFarewell);
       }
       break;
     }
@@ -217,11 +222,13 @@ void Agent::State::gather() {
 void Agent::State::receive() {
   for (std::size_t i = 0; i < kMessagesPerTurn; ++i) {
     auto received = channel->receive();
-    if (!received) return;
+    if (!received) break;
+    connect_pause = limits::kReconnectMin;
+    if (!std::exchange(last_trouble, {}).empty()) spdlog::info("the broker answers again");
     auto envelope = decode_to_worker(received->header);
     if (!envelope) {
       spdlog::warn("the broker sent what is no message: {}", envelope.error().message);
-      events.emplace_back(BrokerGarbled{std::move(envelope.error())});
+      events.emplace_back(BrokerLost{std::move(envelope.error())});
       return;
     }
     if (const auto* refused = std::get_if<Refused>(&envelope->message)) {
@@ -229,13 +236,18 @@ void Agent::State::receive() {
     }
     events.emplace_back(BrokerMessage{std::move(*envelope), std::move(received->blob)});
   }
+  if (channel->ended()) {
+    const Error error = *channel->ended();
+    tell_trouble(error);
+    channel.reset();
+    events.emplace_back(BrokerLost{error});  // the session says when to try again
+  }
 }
 
 void Agent::State::perform(AgentDuties& duties) {
   if (duties.reconnect) {
     channel.reset();
-    connect_pause = limits::kReconnectMin;
-    connect();
+    if (!connect_at) connect();
   }
   for (const ToSend& one : duties.send) send(one);
   for (const ExecutorDuty& duty : duties.executors) perform(duty);
@@ -270,24 +282,32 @@ void Agent::State::start(std::uint32_t slot) {
 
 void Agent::State::connect() {
   connect_at.reset();
-  auto connected = PeerChannel::connect(context, options.endpoint);
-  if (!connected) {
-    if (connect_pause == limits::kReconnectMin) {
-      spdlog::warn("{}; trying again until it is there", connected.error().message);
-    }
-    connect_at = mono_now() + connect_pause;
-    connect_pause = std::min<nanoseconds>(2 * connect_pause, limits::kReconnectMax);
-    return;
-  }
+  auto connected = find_broker(options.broker, "worker").and_then([&](const Address& address) {
+    return PeerChannel::connect(context, address);
+  });
+  if (!connected) return try_later(connected.error());
   ++connections;
   if (connections > 1) {
-    spdlog::info("connecting again to {}", options.endpoint);
+    spdlog::debug("connecting again to {}", options.broker);
   } else if (!options.reconnect_quietly) {
     spdlog::info("worker {} with {} slots connects to {}", options.name, options.slots,
-                 options.endpoint);
+                 options.broker);
   }
   channel.emplace(std::move(*connected));
   events.emplace_back(BrokerConnected{});
+}
+
+// There is no limit: a broker may be away for a night.
+void Agent::State::try_later(const Error& error) {
+  tell_trouble(error);
+  connect_at = mono_now() + connect_pause;
+  connect_pause = std::min<nanoseconds>(2 * connect_pause, limits::kReconnectMax);
+}
+
+void Agent::State::tell_trouble(const Error& error) {
+  if (error.message == last_trouble) return;
+  spdlog::warn("{}; trying again until it works", error.message);
+  last_trouble = error.message;
 }
 
 void Agent::State::send(const ToSend& one) {

@@ -13,7 +13,7 @@
 namespace fanmill::worker {
 
 struct AgentOptions {
-  std::string endpoint;       // of the broker
+  std::string broker;         // its endpoint, or a join file, which is read at every connection
   std::uint32_t slots = 0;    // 0: the cores this process may use (sched_getaffinity, cgroup quota)
   std::string name;           // empty: the host's name
   std::string executor_path;  // empty: fanmill-executor beside the running program

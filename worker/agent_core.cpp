@@ -40,7 +40,7 @@ struct AgentCore::State {
   void see_about_the_end(AgentDuties& out, MonoTime now);
 
   void on(const BrokerConnected&, MonoTime now) { session.connected(now); }
-  void on(const BrokerGarbled&, MonoTime now) { session.lost(now); }
+  void on(const BrokerLost&, MonoTime now) { session.lost(now); }
   void on(const BrokerMessage& event, MonoTime now);
   void on(const ExecutorReady& event, MonoTime) {
     dealer.on_ready(event);

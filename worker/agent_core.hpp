@@ -35,9 +35,11 @@ struct BrokerMessage {
   Envelope<ToWorker> envelope;
   Blob blob;
 };
-struct BrokerGarbled {
+// The connection has ended, or brought bytes that are no message: the session ends and a new one
+// is made.
+struct BrokerLost {
   Error error;
-};  // bytes that are no message: the session ends and a new one is made
+};
 struct ExecutorReady {
   std::uint32_t slot{};
   executor::Hello hello;
@@ -75,9 +77,9 @@ struct ExecutorDied {
 };
 struct DrainRequested {};  // give back what is not started, finish what runs, say Goodbye
 struct Tick {};
-using Event = std::variant<BrokerConnected, BrokerMessage, BrokerGarbled, ExecutorReady,
-                           ExecutorDone, ExecutorStopped, ExecutorFreed, ExecutorProgress,
-                           ExecutorDied, DrainRequested, Tick>;
+using Event = std::variant<BrokerConnected, BrokerMessage, BrokerLost, ExecutorReady, ExecutorDone,
+                           ExecutorStopped, ExecutorFreed, ExecutorProgress, ExecutorDied,
+                           DrainRequested, Tick>;
 
 // ---- duties, to be done in the order of the members ----
 struct ToSend {

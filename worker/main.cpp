@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <string>
 
+#include "proto/find_broker.hpp"
 #include "proto/limits.hpp"
 #include "proto/log.hpp"
 #include "worker/agent.hpp"
@@ -41,15 +42,28 @@ void handle_signals() {
 
 constexpr const char* kExamples = R"(
 Examples:
-  fanmill-worker --broker ipc:///run/user/1000/fanmill.sock
-      offers one slot per core that this process may use
+  fanmill-worker --broker worker.join
+      on any host: one slot per core that this process may use
   fanmill-worker --broker ipc:///run/user/1000/fanmill.sock --slots 4 --allow-exec
       four slots, which also run commands ("fanmill exec")
 
 SIGTERM or SIGINT once: gives back what is not started, finishes what runs, leaves.
 Twice: kills what runs, leaves at once. The broker deals those tasks again.)";
 
+// What cannot become right by waiting.
+Result<void> check_broker(const std::string& broker) {
+  const auto address = find_broker(broker, "worker");
+  if (address) return {};
+  if (address.error().code != ErrorCode::kNotFound) return tl::make_unexpected(address.error());
+  spdlog::info("{}; waiting for it", address.error().message);
+  return {};
+}
+
 int serve(const worker::AgentOptions& options) {
+  if (const auto checked = check_broker(options.broker); !checked) {
+    std::fprintf(stderr, "fanmill-worker: %s\n", checked.error().message.c_str());
+    return kUsageError;
+  }
   ChannelContext context;
   auto agent = worker::Agent::make(context, options);
   if (!agent) {
@@ -74,14 +88,11 @@ int main(int argc, char** argv) {
   worker::AgentOptions options;
   std::string slots = "auto";
   bool verbose = false;
-  app.add_option("--broker", options.endpoint, "where the broker listens, as ipc://PATH")
+  app.add_option("--broker", options.broker,
+                 "worker.join of the broker's host (it may still be to come), or ipc://PATH")
       ->required()
-      ->type_name("ENDPOINT")
-      ->check([](const std::string& text) {
-        return text.rfind("ipc://", 0) == 0 && text.size() > 6
-                   ? std::string()
-                   : "'" + text + "' is no endpoint; write ipc:// and the path of the socket";
-      });
+      ->envname("FANMILL_BROKER")
+      ->type_name("FILE|ENDPOINT");
   app.add_option("--slots", slots, "tasks run at the same time; auto: one per usable core")
       ->type_name("N|auto")
       ->capture_default_str();

@@ -113,8 +113,10 @@ void RunOptions::add_to(CLI::App& app, bool command) {
       ->type_name("N")
       ->capture_default_str();
   app.add_option("--broker", broker,
-                 "Use this broker and its workers instead of a private run: ipc://PATH")
-      ->type_name("ENDPOINT");
+                 "Use this broker and its workers instead of a private run: producer.join of the "
+                 "broker's host, or ipc://PATH")
+      ->envname("FANMILL_BROKER")
+      ->type_name("FILE|ENDPOINT");
   app.add_flag("--unordered", unordered, "Print results as they complete, not in input order");
   app.add_option("--format", format,
                  command

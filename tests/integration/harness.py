@@ -249,8 +249,8 @@ class FanmillTest(unittest.TestCase):
         return program
 
     def fanmill(self, *arguments, **options):
-        """Starts the CLI."""
-        return self.start(BIN / "fanmill", *arguments, **options)
+        """Starts the CLI; `prefix` is put before it, as of nsenter."""
+        return self.start(*options.pop("prefix", ()), BIN / "fanmill", *arguments, **options)
 
     def run_fanmill(self, *arguments, code=0, deadline=DEADLINE, **options):
         """Runs the CLI to its end and checks its exit status."""

@@ -137,7 +137,7 @@ void SimWorker::reconnect() {
       if (life == life_) deliver(worker::BrokerMessage{envelope, blob});
     };
     end.garbled = [this, life] {
-      if (life == life_) deliver(worker::BrokerGarbled{{ErrorCode::kProtocol, "garbled"}});
+      if (life == life_) deliver(worker::BrokerLost{{ErrorCode::kProtocol, "garbled"}});
     };
     connection_ = world_.network->connect(number_, std::move(end));
     deliver(worker::BrokerConnected{});

@@ -17,7 +17,7 @@ class LoopTest : public ::testing::Test {
  protected:
   void SetUp() override {
     LoopOptions options;
-    options.endpoint = "inproc://loop-test";
+    options.endpoints = {"inproc://loop-test"};
     options.store = std::make_unique<MemoryStore>();
     auto bound = Loop::bind(context_, std::move(options));
     ASSERT_TRUE(bound) << bound.error().message;
@@ -84,7 +84,7 @@ TEST_F(LoopTest, SurvivesGarbageAndGoesOnServing) {
 
 TEST_F(LoopTest, RefusesASecondLoopOnTheSameEndpoint) {
   LoopOptions options;
-  options.endpoint = "inproc://loop-test";
+  options.endpoints = {"inproc://loop-test"};
   options.store = std::make_unique<MemoryStore>();
   EXPECT_FALSE(Loop::bind(context_, std::move(options)));
 }

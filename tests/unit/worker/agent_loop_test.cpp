@@ -30,7 +30,7 @@ class BrokerAndAgent {
   explicit BrokerAndAgent(const std::string& endpoint)
       : endpoint_(endpoint), channel_(ServerChannel::bind(context(), endpoint).value()) {}
   explicit BrokerAndAgent(AgentOptions options) : BrokerAndAgent(next_endpoint()) {
-    options.endpoint = endpoint_;
+    options.broker = endpoint_;
     options.name = "tester";
     agent.emplace(Agent::make(context(), options).value());
     thread_ = std::thread([this] {

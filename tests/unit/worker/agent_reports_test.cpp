@@ -47,7 +47,7 @@ TEST(AgentReports, AcknowledgedBeyondTheLastOneEndTheSession) {
 TEST(AgentReports, AreClaimedAndSentAgainUnderFreshNumbersInTheNextSession) {
   ThreeReports h;
   h.from_broker(ReportsTaken{1});
-  h.step(BrokerGarbled{});
+  h.step(BrokerLost{});
   h.pass(100ms);
   h.connect();
   const auto hello = h.expect_sent<WorkerHello>();
@@ -64,7 +64,7 @@ TEST(AgentReports, AreClaimedAndSentAgainUnderFreshNumbersInTheNextSession) {
 
 TEST(AgentReports, OfALeaseThatWasNotKeptAreSentAllTheSame) {
   ThreeReports h;
-  h.step(BrokerGarbled{});
+  h.step(BrokerLost{});
   h.pass(100ms);
   h.connect();
   h.expect_sent<WorkerHello>();
@@ -75,7 +75,7 @@ TEST(AgentReports, OfALeaseThatWasNotKeptAreSentAllTheSame) {
 TEST(AgentReports, MadeWhileNobodyListensWaitForTheNextSession) {
   ThreeReports h;
   h.from_broker(ReportsTaken{3});
-  h.step(BrokerGarbled{});
+  h.step(BrokerLost{});
   h.done(0, 3, 1);
   h.silent();
   h.pass(100ms);

@@ -181,7 +181,7 @@ TEST(AgentDrain, WithoutABrokerEndsAfterALease) {
   h.duties.clear();
   h.done(0, 0, 1);
   h.expect_results(0, 1);
-  h.step(BrokerGarbled{});
+  h.step(BrokerLost{});
   h.step(DrainRequested{});
   h.pass(5999ms);
   EXPECT_FALSE(h.finished);

@@ -94,7 +94,7 @@ TEST(AgentBackoff, GrowsFromATenthOfASecondToTwoSecondsWithJitter) {
   h.connect();
   nanoseconds longest = 100ms;
   for (int i = 0; i < 9; ++i) {
-    h.step(BrokerGarbled{});
+    h.step(BrokerLost{});
     EXPECT_FALSE(h.reconnect);
     ASSERT_TRUE(h.wake_at);
     EXPECT_GE(*h.wake_at - h.now, longest / 2);
@@ -104,7 +104,7 @@ TEST(AgentBackoff, GrowsFromATenthOfASecondToTwoSecondsWithJitter) {
     longest = std::min<nanoseconds>(longest * 2, 2s);
   }
   h.welcome(10);
-  h.step(BrokerGarbled{});
+  h.step(BrokerLost{});
   EXPECT_LE(*h.wake_at - h.now, 100ms);  // a welcome begins anew
 }
 
@@ -202,7 +202,7 @@ TEST(AgentSession, ClaimsWhatItHoldsAndDropsWhatIsNotKept) {
   h.lease(make_lease(2, 6, 3, 3));
   h.duties.clear();
   h.step(ExecutorProgress{0, 1, 0});  // task 0 runs
-  h.step(BrokerGarbled{});
+  h.step(BrokerLost{});
   h.pass(100ms);
   h.connect();
   const auto hello = h.expect_sent<WorkerHello>();
@@ -221,7 +221,7 @@ TEST(AgentSession, AFailureOfALeaseThatWasNotKeptIsNotReported) {
   h.start();
   h.lease(make_lease(1, 5, 0, 1));
   h.duties.clear();
-  h.step(BrokerGarbled{});
+  h.step(BrokerLost{});
   h.pass(100ms);
   h.connect();
   h.expect_sent<WorkerHello>();
@@ -325,7 +325,7 @@ TEST(AgentCredit, WhatWasCarriedOverTakesItsShareOfTheNextSessionsWindow) {
   h.start();
   h.lease(make_lease(1, 5, 0, 10));
   h.duties.clear();
-  h.step(BrokerGarbled{});
+  h.step(BrokerLost{});
   h.pass(100ms);
   h.connect();
   EXPECT_EQ(h.expect_sent<WorkerHello>().credit.tasks, 90u);
@@ -338,7 +338,7 @@ TEST(AgentCredit, LeavesEarlyOnceHalfTheWindowIsFreeAgain) {
   Harness h(1, {10, 10'000});
   h.start();
   h.lease(make_lease(1, 5, 0, 5));
-  h.step(BrokerGarbled{});
+  h.step(BrokerLost{});
   h.pass(100ms);
   h.connect();
   EXPECT_EQ(h.expect_sent<WorkerHello>().credit.tasks, 5u);

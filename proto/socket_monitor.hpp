@@ -1,0 +1,41 @@
+// What becomes of one ZeroMQ connection, as libzmq's monitor tells it: it is silent about refused
+// handshakes and hosts that are not there everywhere else.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace fanmill {
+
+enum class ConnectionEvent : std::uint8_t {
+  kReady,       // the handshake succeeded
+  kKeyRefused,  // the other side does not admit our key
+  kNotOurs,     // the other side speaks something else, or has another key than we believe
+  kNobody,      // no connection could be made
+  kEnded,
+};
+
+// Of one connecting socket that does not reconnect. Owned by the socket's thread; gone before the
+// socket is closed.
+class SocketMonitor {
+ public:
+  SocketMonitor(void* context, void* socket);
+  ~SocketMonitor();
+  SocketMonitor(const SocketMonitor&) = delete;
+  SocketMonitor& operator=(const SocketMonitor&) = delete;
+
+  // The next event, if there is one. Never waits.
+  std::optional<ConnectionEvent> next();
+  // To wait for it, as of ZmqSocket.
+  void* handle() const { return pair_; }
+  int descriptor() const { return descriptor_; }
+
+ private:
+  void* socket_;
+  void* pair_;
+  int descriptor_ = -1;
+  bool ready_ = false;
+};
+
+}  // namespace fanmill
