@@ -8,10 +8,13 @@ target_link_libraries(fanmill_producer PUBLIC fanmill_producer_core fanmill_chan
 add_library(fanmill_cli STATIC
   commands/argument_line.cpp
   combined_source.cpp
+  command_preview.cpp
   console.cpp
   csv_source.cpp
   failure_report.cpp
+  grouped_source.cpp
   input_fd.cpp
+  job_log.cpp
   json_source.cpp
   json_tuple.cpp
   limited_source.cpp
@@ -29,7 +32,8 @@ add_library(fanmill_cli STATIC
 target_include_directories(fanmill_cli PUBLIC ${CSV_INCLUDE_DIR})
 target_link_libraries(fanmill_cli PUBLIC fanmill_producer Threads::Threads PRIVATE simdjson::simdjson ${CSV_LIBRARY})
 
-add_executable(fanmill main.cpp map_run.cpp commands/exec.cpp commands/input_options.cpp commands/map.cpp commands/run_options.cpp)
+add_executable(fanmill main.cpp map_run.cpp commands/command_options.cpp commands/exec.cpp commands/input_options.cpp commands/map.cpp
+  commands/run_options.cpp)
 target_link_libraries(fanmill PRIVATE fanmill_cli fanmill_private_run CLI11::CLI11)
 # A private run needs the executor program beside it; `fanmill broker` and `fanmill worker` theirs.
 foreach(program fanmill-executor fanmill-broker fanmill-worker)

@@ -17,6 +17,7 @@
 #include "producer/console.hpp"
 #include "producer/exit_code.hpp"
 #include "producer/failure_report.hpp"
+#include "producer/job_log.hpp"
 #include "producer/private_run.hpp"
 #include "producer/progress.hpp"
 #include "producer/writer_thread.hpp"
@@ -59,15 +60,15 @@ class Fd {
 
 class Run {
  public:
-  Run(MapOptions options, std::unique_ptr<TupleSource> source, int output, Console& console,
-      Client& client)
+  Run(MapOptions options, std::unique_ptr<TupleSource> source, int output,
+      std::unique_ptr<RowWriter> writer, Console& console, Client& client)
       : options_(std::move(options)),
         source_(std::move(source)),
         console_(console),
         client_(client),
         session_(client.session()),
         failures_(console, options_.quiet),
-        writer_(output, make_writer(options_.writer), failures_, console),
+        writer_(output, std::move(writer), failures_, console),
         progress_(mono_now()),
         signals_(make_signal_fd()),
         chunk_tuples_(kFirstChunkTuples) {
@@ -407,6 +408,13 @@ int run_map(MapOptions options, std::unique_ptr<TupleSource> source) {
     }
   }
   const Fd output_fd(output);
+  auto writer = make_writer(options.writer);
+  if (options.job_log) {
+    auto logging = make_job_log({.path = *options.job_log, .is_local = !options.broker},
+                                options.job.spec, std::move(writer));
+    if (!logging) return tell(console, logging.error());
+    writer = std::move(*logging);
+  }
   ChannelContext context;
   std::optional<PrivateRun> here;
   if (!options.broker) {
@@ -427,7 +435,7 @@ int run_map(MapOptions options, std::unique_ptr<TupleSource> source) {
     }
     return tell(console, error);
   }
-  Run run(std::move(options), std::move(source), output, console, *client);
+  Run run(std::move(options), std::move(source), output, std::move(writer), console, *client);
   const bool ended_by_itself = run.loop();
   if (!ended_by_itself && !is_private) run.cancel_at_broker();
   here.reset();

@@ -18,6 +18,7 @@ struct MapOptions {
   RowOrder order = RowOrder::kInput;
   WriterOptions writer;
   std::optional<std::string> output_path;  // else stdout
+  std::optional<std::string> job_log;      // of commands, see job_log.hpp
   std::optional<std::string> broker;       // else a private run
   std::uint32_t slots = 0;                 // of a private run; 0: the cores this process may use
   std::uint64_t spill_max = limits::kResultsCap;  // of a private run

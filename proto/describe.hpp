@@ -32,10 +32,17 @@ template <class A, wire::Of<FunctionOffer> M>
 void describe(A& a, M& m) {
   a(m.name, wire::at_most(m.signature, limits::kSignatureBytesMax));
 }
+template <class A, wire::Of<EnvironmentVariable> M>
+void describe(A& a, M& m) {
+  a(m.name, wire::at_most(m.value, limits::kArgumentBytesMax), m.placeholders);
+}
 template <class A, wire::Of<JobSpec> M>
 void describe(A& a, M& m) {
   a(m.function, wire::at_most(m.argv, limits::kTupleElementsMax, limits::kArgumentBytesMax),
-    wire::at_most(m.names, limits::kTupleElementsMax), m.time_limit_ms, m.max_output);
+    wire::at_most(m.names, limits::kTupleElementsMax), m.time_limit_ms, m.max_output,
+    wire::at_most(m.shell, limits::kArgumentBytesMax),
+    wire::at_most(m.chdir, limits::kArgumentBytesMax), wire::at_most(m.env, limits::kVariablesMax),
+    wire::at_most(m.input, 1, limits::kArgumentBytesMax), m.time_limit_percent, m.group);
 }
 template <class A, wire::Of<JobOptions> M>
 void describe(A& a, M& m) {

@@ -33,7 +33,11 @@ inline constexpr std::size_t kNameBytesMax = 256;  // of functions, parameters, 
 inline constexpr std::size_t kSignatureBytesMax = 4 * kKiB;
 inline constexpr std::size_t kSignatureParametersMax = 256;
 inline constexpr std::uint32_t kTypeDepthMax = kValueDepthMax;  // a type inside of others
-inline constexpr std::size_t kArgumentBytesMax = 128 * kKiB;    // one element of a command's argv
+// One element of a command's argv, a variable of its environment, the template of its stdin.
+inline constexpr std::size_t kArgumentBytesMax = 128 * kKiB;
+// All of these together, so that they fit into one header.
+inline constexpr std::size_t kCommandBytesMax = 192 * kKiB;
+inline constexpr std::uint32_t kVariablesMax = 64;  // of the environment that a command is given
 
 // Chunks: what is submitted, stored and acknowledged at once.
 inline constexpr std::uint32_t kBlockTuplesMax = 256;
@@ -89,10 +93,13 @@ inline constexpr std::size_t kCaptureHead = 16 * kKiB;  // of printed output and
 inline constexpr std::size_t kCaptureTail = 16 * kKiB;  // … and the last bytes are kept
 inline constexpr std::size_t kFailureTupleMax = 4 * kKiB;  // tuple bytes repeated in a failure
 inline constexpr std::size_t kFailureMessageMax = 8 * kKiB;
+inline constexpr std::uint32_t kTimeLimitPercentMax = 1'000'000;  // of the median run time
 inline constexpr auto kResultFlushTime = 1ms;  // an executor reports after so much unreported work
 inline constexpr auto kCancelGrace = 5s;
 
 static_assert(kPartBytesMax + 64 <= kFrameBytesMax && kHeaderBytesMax <= kFrameBytesMax);
+static_assert(kCommandBytesMax + kVariablesMax * (kNameBytesMax + 16) + 32 * kKiB <=
+              kHeaderBytesMax);
 static_assert(kBlockBytesAim <= kChunkBytesAim);
 // A chunk may end with an over-long tuple, and a batch of results with an over-long value.
 static_assert(kTupleBytesMax + kChunkBytesAim <= kBlobBytesMax);

@@ -28,8 +28,16 @@ struct FunctionOffer {
 // The name under which workers offer to run commands; JobSpec::argv is then the template.
 inline constexpr const char* kCommandFunction = "exec";
 
+// A variable of a command's environment.
+struct EnvironmentVariable {
+  std::string name;
+  std::string value;
+  bool placeholders{};  // the value is a template; else it is taken as it is
+  friend bool operator==(const EnvironmentVariable&, const EnvironmentVariable&) = default;
+};
+
 // What a worker must know of a job to run its tasks. Travels with the first lease of a job in a
-// session.
+// session. From `shell` to `input`: of commands alone; templates have placeholders as argv has.
 struct JobSpec {
   std::string function;
   std::vector<std::string> argv;  // of a command: argument vector with placeholders; else empty
@@ -37,6 +45,14 @@ struct JobSpec {
       names;  // of the positional elements of every tuple (a CSV header); may be empty
   std::uint64_t time_limit_ms{};  // 0: none
   std::uint64_t max_output{};     // bytes of a command's stdout
+  std::string shell = {};         // the program that reads argv as a command line; empty: none
+  std::string chdir = {};         // template of the working directory; empty: the worker's
+  std::vector<EnvironmentVariable> env =
+      {};                               // beside what the worker has; the last of a name counts
+  std::vector<std::string> input = {};  // at most one: template of stdin; none: /dev/null
+  std::uint32_t time_limit_percent{};   // of the median run time of the job's tasks; 0: none
+  // Tuples are groups of up to so many values, the last one shorter; 0: they are not.
+  std::uint32_t group{};
   friend bool operator==(const JobSpec&, const JobSpec&) = default;
 };
 

@@ -59,6 +59,9 @@ void Dealer::on_done(const ExecutorDone& event, MonoTime now) {
   if (!slot->busy()) slot->kill_at.reset();
   HeldLease& lease = *piece->lease;
   lease.job->pace.report(done.count, done.run_ns);
+  if (lease.job->spec.time_limit_percent != 0 && done.outcome == Outcome::kSucceeded) {
+    learn_run_time(*lease.job, done.run_ns / done.count);
+  }
   // Of a lease that the broker has given up only a success can still count.
   if (lease.kept || done.outcome == Outcome::kSucceeded) {
     Blob blob = event.blob;
@@ -208,8 +211,23 @@ void Dealer::hand_over(std::uint32_t index, Piece piece, MonoTime now) {
                              .end = position + piece.tasks.count});
   slot.dealt(piece, now);
   if (job.singly()) {
-    const std::uint64_t limit_ms = std::min<std::uint64_t>(job.spec.time_limit_ms, kTimeLimitMaxMs);
-    slot.kill_at = now + milliseconds(limit_ms);
+    slot.limited_since = now;
+    set_limit(slot, job);
+  }
+}
+
+void Dealer::set_limit(Slot& slot, const Job& job) {
+  const auto limit = time_limit_of(job.spec, job.run_times);
+  if (!limit) return;
+  slot.limit = *limit;
+  slot.kill_at = slot.limited_since + limit->limit;
+}
+
+// Another success moves the median, and with it the limits of what runs.
+void Dealer::learn_run_time(Job& job, std::uint64_t run_ns) {
+  job.run_times.add(run_ns);
+  for (Slot& slot : slots_) {
+    if (slot.ready() && slot.busy() && slot.front().lease->job == &job) set_limit(slot, job);
   }
 }
 

@@ -72,6 +72,8 @@ class Dealer {
   void refill(MonoTime now);
   bool deal_to(std::uint32_t slot, std::size_t depth, MonoTime now);
   void hand_over(std::uint32_t slot, Piece piece, MonoTime now);
+  static void set_limit(Slot& slot, const Job& job);
+  void learn_run_time(Job& job, std::uint64_t run_ns);
   void steal_from_stuck(MonoTime now);
   void steal_for_idle();
   void recall_all_unstarted();

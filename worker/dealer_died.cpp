@@ -84,14 +84,16 @@ void Dealer::report_guilty(std::uint32_t index, Piece guilty, const ExecutorDied
     const KillReason reason = slots_[index].kill_reason;
     const bool timed_out = reason == KillReason::kTimeLimit;
     Failure failure{.code = timed_out ? ErrorCode::kTimeLimit : ErrorCode::kCrashed,
-                    .message = timed_out ? describe_time_limit(lease.job->spec.time_limit_ms)
+                    .message = timed_out ? describe_time_limit(slots_[index].limit)
                                : reason == KillReason::kMisbehaved
                                    ? "killed because its executor broke the executor protocol"
                                    : describe_death(died),
                     .exit_code = died.exit_code,
                     .signal = died.signal,
                     .tuple = {}};
-    const auto ran = std::max<nanoseconds>(now - slots_[index].progress_at, nanoseconds{0});
+    const MonoTime began =
+        lease.job->singly() ? slots_[index].limited_since : slots_[index].progress_at;
+    const auto ran = std::max<nanoseconds>(now - began, nanoseconds{0});
     reports_.add(Results{.report = 0,
                          .job = lease.job->id,
                          .token = lease.token,

@@ -114,8 +114,13 @@ std::string describe_death(const ExecutorDied& died) {
   return "its executor ended";
 }
 
-std::string describe_time_limit(std::uint64_t limit_ms) {
-  std::string text = "killed at its time limit of ";
+namespace {
+
+// "1.5 s", "1 h 5 min".
+std::string in_words(nanoseconds span) {
+  const auto limit_ms =
+      static_cast<std::uint64_t>(std::chrono::round<std::chrono::milliseconds>(span).count());
+  std::string text;
   if (limit_ms < 1000) return text + std::to_string(limit_ms) + " ms";
   const std::uint64_t seconds = limit_ms / 1000;
   const std::uint64_t rest_ms = limit_ms % 1000;
@@ -137,6 +142,17 @@ std::string describe_time_limit(std::uint64_t limit_ms) {
     parts += std::to_string(amount) + " " + unit;
   }
   return text + parts;
+}
+
+}  // namespace
+
+std::string describe_time_limit(const TimeLimit& limit) {
+  std::string text = "killed at its time limit of " + in_words(limit.limit);
+  if (limit.percent != 0) {
+    text += " (" + std::to_string(limit.percent) + " % of the median run time, " +
+            in_words(limit.median) + ")";
+  }
+  return text;
 }
 
 }  // namespace fanmill::worker

@@ -7,11 +7,10 @@
 #include "proto/blob.hpp"
 #include "proto/result_batch.hpp"
 #include "worker/agent_core.hpp"
+#include "worker/time_limit.hpp"
 #include "worker/work_queue.hpp"
 
 namespace fanmill::worker {
-
-inline constexpr std::uint64_t kTimeLimitMaxMs = 1'000ull * 3600 * 24 * 3650;
 
 // An executor's report of failed tasks, with what it cannot know: the bytes of each tuple and the
 // slot (1-based). Without values. A blob that is not a report's becomes one that says so.
@@ -22,7 +21,7 @@ Blob death_report(Failure failure, const ExecutorDied& died, Piece task, std::ui
 
 // "killed by signal 11 (Segmentation fault)", "exited with code 3".
 std::string describe_death(const ExecutorDied& died);
-// "killed at its time limit of 1.5 s".
-std::string describe_time_limit(std::uint64_t limit_ms);
+// "killed at its time limit of 1.5 s", and what that is a share of.
+std::string describe_time_limit(const TimeLimit& limit);
 
 }  // namespace fanmill::worker

@@ -3,9 +3,8 @@ add_library(fanmill_functions STATIC
   functions/arguments.cpp
   functions/builtin.cpp
   functions/command.cpp
-  functions/command_line.cpp
+  functions/command_setting.cpp
   functions/registry.cpp
-  functions/tuple_view.cpp
   captured.cpp
   executor.cpp
   executor_report.cpp

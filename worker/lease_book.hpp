@@ -13,6 +13,7 @@
 #include "proto/messages.hpp"
 #include "proto/range_set.hpp"
 #include "worker/pace.hpp"
+#include "worker/time_limit.hpp"
 
 namespace fanmill::worker {
 
@@ -20,10 +21,11 @@ struct Job {
   JobId id;
   JobSpec spec;
   JobPace pace;
+  RunTimes run_times;            // of its successes, where its time limit is a share of them
   std::uint64_t leases = 0;      // in the book
   std::uint64_t last_lease = 0;  // orders jobs by use
   bool stopped = false;          // by StopJob: nothing of it starts any more
-  bool singly() const { return spec.time_limit_ms != 0; }
+  bool singly() const { return has_time_limit(spec); }
 };
 
 // The tuples of some tasks: whole blocks, `skip` tuples before the first.

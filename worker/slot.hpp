@@ -11,6 +11,7 @@
 
 #include "proto/clock.hpp"
 #include "proto/messages.hpp"
+#include "worker/time_limit.hpp"
 #include "worker/work_queue.hpp"
 
 namespace fanmill::worker {
@@ -38,7 +39,10 @@ class Slot {
   std::vector<FunctionOffer> offers;  // of the last process that was ready
   std::set<JobId> bound;
   Stop stop = Stop::kNone;
-  std::optional<MonoTime> kill_at;  // the time limit of what runs
+  // Of what runs, where its job has a time limit:
+  MonoTime limited_since{};
+  TimeLimit limit;                  // as it is, or was when it was killed
+  std::optional<MonoTime> kill_at;  // none as long as the limit is not known
   KillReason kill_reason = KillReason::kNone;
   MonoTime progress_at{};  // last time it was seen to move
 

@@ -41,20 +41,21 @@ struct ChildArguments {
   pid_t parent;
   sigset_t signals;
   int error;
+  bool in_directory;
 };
 
 // As execvp: what cannot be found is passed over, a refusal is remembered, a script without "#!" is
 // given to the shell.
-int exec_first(const char* const* paths, ArgumentVector& arguments) {
+int exec_first(const char* const* paths, ArgumentVector& arguments, char** environment) {
   int error = ENOENT;
   for (; *paths != nullptr; ++paths) {
-    execve(*paths, arguments.get(), environ);
+    execve(*paths, arguments.get(), environment);
     if (errno == ENOEXEC) {
       char** script = arguments.with_shell_place();
       static char shell[] = "/bin/sh";
       script[0] = shell;
       script[1] = const_cast<char*>(*paths);
-      execve(shell, script, environ);
+      execve(shell, script, environment);
       return errno;
     }
     if (errno == EACCES) {
@@ -92,7 +93,13 @@ int child_main(void* data) {
     syscall(SYS_close_range, static_cast<unsigned>(request.close_from), ~0U, 0U);
   }
   sigprocmask(SIG_SETMASK, &arguments.signals, nullptr);
-  arguments.error = exec_first(arguments.paths, *request.arguments);
+  if (request.directory != nullptr && chdir(request.directory) != 0) {
+    arguments.error = errno;
+    arguments.in_directory = false;
+    _exit(127);
+  }
+  arguments.error = exec_first(arguments.paths, *request.arguments,
+                               request.environment != nullptr ? request.environment : environ);
   _exit(127);
 }
 
@@ -139,6 +146,7 @@ Spawned spawn(const SpawnRequest& request) {
   arguments.moves = request.descriptors.data();
   arguments.moves_count = request.descriptors.size();
   arguments.parent = getpid();
+  arguments.in_directory = true;
   sigemptyset(&arguments.signals);
 
   // No handler may run in the child while it shares our memory.
@@ -161,6 +169,7 @@ Spawned spawn(const SpawnRequest& request) {
     waitpid(pid, nullptr, 0);
     close(pidfd);
     spawned.error = arguments.error;
+    spawned.in_directory = arguments.in_directory;
     return spawned;
   }
   spawned.pid = pid;
@@ -168,12 +177,14 @@ Spawned spawn(const SpawnRequest& request) {
   return spawned;
 }
 
-std::vector<std::string> program_paths(const std::string& name) {
+std::vector<std::string> program_paths(const std::string& name,
+                                       const std::optional<std::string>& search_path) {
   if (name.find('/') != std::string::npos) return {name};
   std::vector<std::string> paths;
   if (name.empty()) return paths;
   const char* variable = getenv("PATH");
-  const std::string path = variable != nullptr ? variable : "/usr/local/bin:/usr/bin:/bin";
+  const std::string path =
+      search_path.value_or(variable != nullptr ? variable : "/usr/local/bin:/usr/bin:/bin");
   for (std::size_t begin = 0; begin <= path.size();) {
     std::size_t end = path.find(':', begin);
     if (end == std::string::npos) end = path.size();

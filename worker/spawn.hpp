@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,8 +51,10 @@ struct SpawnRequest {
   std::vector<std::string> paths;  // tried in this order, as execvp tries PATH
   ArgumentVector* arguments = nullptr;
   std::vector<FdMove> descriptors;
-  int close_from = -1;   // descriptors from here on are closed in the child; -1: none
-  int death_signal = 9;  // sent to the child when the thread that spawns it ends
+  int close_from = -1;              // descriptors from here on are closed in the child; -1: none
+  const char* directory = nullptr;  // the child's, changed to before `paths` count
+  char** environment = nullptr;     // the child's; nullptr: ours
+  int death_signal = 9;             // sent to the child when the thread that spawns it ends
   // Told the child's process group by the child itself, before anything of it can run.
   std::atomic<std::int32_t>* group = nullptr;
   bool reset_every_signal = false;  // else only those that an executor handles
@@ -60,14 +63,17 @@ struct SpawnRequest {
 struct Spawned {
   pid_t pid = -1;  // and process group
   Fd pidfd;
-  int error = 0;  // errno of what failed; there is no process then
+  int error = 0;             // errno of what failed; there is no process then
+  bool in_directory = true;  // false: the directory is what failed
 };
 
 // The caller's thread is suspended until the child runs its program. Descriptors must be
 // close-on-exec unless they are to be inherited.
 Spawned spawn(const SpawnRequest& request);
 
-// Where a program of this name may be: itself if it has a slash, else one path per entry of PATH.
-std::vector<std::string> program_paths(const std::string& name);
+// Where a program of this name may be: itself if it has a slash, else one path per entry of
+// `search_path`, which is PATH unless it is given.
+std::vector<std::string> program_paths(const std::string& name,
+                                       const std::optional<std::string>& search_path = {});
 
 }  // namespace fanmill::worker

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "producer/commands/argument_line.hpp"
+#include "producer/commands/command_options.hpp"
 #include "producer/commands/commands.hpp"
 #include "producer/commands/run_options.hpp"
 
@@ -11,13 +12,14 @@ namespace fanmill::producer {
 namespace {
 
 constexpr const char* kFooter =
-    R"(Placeholders in CMD and its arguments (no shell is involved; use  sh -c '...'  for one):
+    R"(Placeholders in CMD and its arguments, and in --chdir, --env NAME=VALUE and --stdin:
   {}           the parameters, in order        {1} {2} {-1}    the first, the second, the last
   {name}       by name (CSV header, JSON object keys)
   {.} {/} {//} {/.}   without ending, base name, directory, base name without ending     {#}  1, 2, 3 ...
   {1.} {2/} {name//} ...   the same of one parameter        {%}  the slot that runs it, 1 to N of -j N
 Without any placeholder the parameters are added at the end. A {} for several parameters makes several
-arguments. All of this as in GNU parallel -q: values arrive exactly as they were typed.
+arguments. All of this as in GNU parallel -q: values arrive exactly as they were typed. No shell is
+involved but with --shell, and then as in GNU parallel: the words make one line, values come quoted.
 
 INPUT, one of:
   FILE.jsonl   FILE.csv   -  (JSON lines from stdin)
@@ -35,6 +37,11 @@ Examples:
   find . -name '*.log' -print0 | fanmill exec -0 gzip -k
   fanmill exec --range seed=1..100 -- ./simulate --seed {seed}
   fanmill exec mv {1} {2} :::: old.txt ::::+ new.txt
+  fanmill exec --shell 'grep -c error {} | sort -n > {/.}.count' ::: *.log
+  find . -name '*.png' | fanmill exec --lines -N 20 optipng           # twenty files for each command
+  fanmill exec --chdir {} --env CFLAGS=-O2 --joblog log.txt make ::: lib app
+  fanmill exec --stdin {} --timeout 300% ./solve :::: problems.txt
+  fanmill exec --dry-run --shell 'convert {} {.}.webp' ::: *.png        # what would run
   fanmill exec --format csv -o sizes.csv ::: /usr/share/common-licenses/* ::: 1 6 9 -- \
       sh -c 'gzip -c -"$2" "$1" | wc -c' sh {1} {2}
 
@@ -53,10 +60,12 @@ int exec_command(std::vector<std::string> args) {
   CLI::App app("Runs a command once for every tuple of INPUT, in parallel.", "fanmill exec");
   std::string path;
   RunOptions options;
+  CommandOptions of_commands;
   set_usage(app,
             "Usage: fanmill exec [OPTIONS] INPUT -- CMD [ARG...]\n"
             "       fanmill exec [OPTIONS] CMD [ARG...] ::: a b c");
   options.add_to(app, true);
+  of_commands.add_to(app);
   app.footer(kFooter);
   // Words without `--` are options and then the command, whose own options are none of ours.
   const bool command_first = !line->has_command;
@@ -67,6 +76,8 @@ int exec_command(std::vector<std::string> args) {
   }
   if (const auto code = parse_words(app, command, std::move(line->words))) return *code;
   std::vector<std::string> argv = command_first ? app.remaining() : std::move(line->command);
+  // With a shell each value may be a whole command.
+  if (argv.empty() && !of_commands.shell.empty() && !line->lists.empty()) argv = {"{}"};
   if (argv.empty()) {
     return usage_error(command,
                        "no command; for instance: fanmill exec ::: a b -- echo {}  "
@@ -90,6 +101,9 @@ int exec_command(std::vector<std::string> args) {
   job.name = argv.front();
   job.spec.function = kCommandFunction;
   job.spec.argv = std::move(argv);
+  if (const auto ok = of_commands.apply(job.spec, *input); !ok) {
+    return usage_error(command, ok.error().message);
+  }
   return run_with_input(command, options, std::move(job), *input);
 }
 

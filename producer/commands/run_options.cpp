@@ -11,8 +11,11 @@
 #include <memory>
 #include <utility>
 
+#include "producer/command_preview.hpp"
+#include "producer/commands/command_options.hpp"
 #include "producer/console.hpp"
 #include "producer/exit_code.hpp"
+#include "producer/grouped_source.hpp"
 #include "producer/limited_source.hpp"
 #include "producer/preview.hpp"
 #include "producer/quantities.hpp"
@@ -97,7 +100,9 @@ void RunOptions::add_to(CLI::App& app, bool command) {
   app.add_option("--limit", limit, "Only the first N tuples; what follows is not read")
       ->type_name("N");
   app.add_flag("--dry-run", dry_run,
-               "Print the first 10 tuples as JSON, and on stderr their number; run nothing");
+               command ? "Print the commands that would run, and on stderr their number"
+                       : "Print the first 10 tuples as JSON, and on stderr their number; run "
+                         "nothing");
   app.add_option("-j,--slots", slots, "Tasks at a time in a private run: a number, or auto")
       ->type_name("N")
       ->capture_default_str();
@@ -119,7 +124,8 @@ void RunOptions::add_to(CLI::App& app, bool command) {
       ->type_name("FILE");
   if (!command) app.add_flag("--raw", raw, "With --format values: text without quotes");
   app.add_option("--retries", retries, "Further attempts for a task that fails")->type_name("N");
-  app.add_option("--timeout", time_limit, "Kill a task that runs longer: 90s, 5m, 1h30m")
+  app.add_option("--timeout", time_limit,
+                 "Kill a task that runs longer: 90s, 5m, 1h30m, or 300% of the median run time")
       ->type_name("DURATION");
   if (command) {
     app.add_flag("--tag", tag,
@@ -127,6 +133,9 @@ void RunOptions::add_to(CLI::App& app, bool command) {
     app.add_option("--max-output", max_output,
                    "A command that prints more than this fails (default 64MiB)")
         ->type_name("SIZE");
+    app.add_option("--joblog", job_log,
+                   "Also write a line for every command here, as GNU parallel does; +FILE appends")
+        ->type_name("FILE");
   }
   app.add_option("--wait-workers", wait_workers,
                  "How long to wait for a worker that offers the function (5s at a broker)")
@@ -169,16 +178,13 @@ Result<MapOptions> RunOptions::resolve(JobOptions job) const {
   out.order = unordered ? RowOrder::kAsCompleted : RowOrder::kInput;
   out.quiet = quiet;
   out.summary = progress;
-  const auto limit_ms = parse_ms("--timeout", time_limit);
-  if (!limit_ms) return tl::make_unexpected(limit_ms.error());
-  if (!time_limit.empty() && *limit_ms == 0) {
-    return fail(ErrorCode::kUsage, "--timeout must be longer than nothing; leave it out for none");
+  if (auto ok = apply_time_limit(job.spec, time_limit); !ok) {
+    return tl::make_unexpected(ok.error());
   }
   // Nobody joins a private run later.
   const auto wait_ms =
       parse_ms("--wait-workers", wait_workers.empty() && !broker.empty() ? "5s" : wait_workers);
   if (!wait_ms) return tl::make_unexpected(wait_ms.error());
-  job.spec.time_limit_ms = *limit_ms;
   if (command) {
     job.spec.max_output = limits::kOutputBytesDefault;
     if (!max_output.empty()) {
@@ -203,7 +209,8 @@ Result<MapOptions> RunOptions::resolve(JobOptions job) const {
   job.retries = retries;
   job.wait_workers_ms = *wait_ms;
   job.forget_when_delivered = true;
-  job.rows_with_tuples = tag || out.writer.format != OutputFormat::kValues;
+  if (!job_log.empty()) out.job_log = job_log;
+  job.rows_with_tuples = tag || out.job_log || out.writer.format != OutputFormat::kValues;
   out.job = std::move(job);
   return out;
 }
@@ -248,6 +255,29 @@ int dry_run(const std::string& command, TupleSource& source, bool quiet) {
   return 0;
 }
 
+int dry_run_commands(TupleSource& source, const JobSpec& spec, bool quiet) {
+  unblock_signals();
+  int error = 0;
+  const auto count = preview_commands(source, spec, [&](const std::string& lines) {
+    error = write_all(STDOUT_FILENO, lines);
+    return error == 0;
+  });
+  if (error == EPIPE) return 0;  // its reader has seen enough
+  if (error != 0) {
+    std::fprintf(stderr, "fanmill: cannot write to stdout: %s\n", std::strerror(error));
+    return exit_code_of(ErrorCode::kSystem);
+  }
+  if (!count) {
+    std::fprintf(stderr, "fanmill: %s\n", count.error().message.c_str());
+    return exit_code_of(count.error().code);
+  }
+  if (!quiet) {
+    std::fprintf(stderr, "fanmill exec --dry-run: %llu command%s; nothing was run\n",
+                 static_cast<unsigned long long>(*count), *count == 1 ? "" : "s");
+  }
+  return 0;
+}
+
 }  // namespace
 
 int run_with_input(const std::string& command, const RunOptions& options, JobOptions job,
@@ -257,14 +287,20 @@ int run_with_input(const std::string& command, const RunOptions& options, JobOpt
   auto source = open_source(input);
   if (source) source = options.input.sampled(std::move(*source));
   if (!source) return usage_error(command, source.error().message);
+  if (resolved->job.spec.group > 0) {
+    source = std::make_unique<GroupedSource>(std::move(*source), resolved->job.spec.group);
+  }
   if (!options.limit.empty()) {
     const auto limit = parse_limit(options.limit);
     if (!limit) return usage_error(command, limit.error().message);
     source = std::make_unique<LimitedSource>(std::move(*source), *limit);
   }
   tell_terminal(input, options);
-  if (options.dry_run) return dry_run(command, **source, options.quiet);
   resolved->job.spec.names = (*source)->names();
+  if (options.dry_run) {
+    return resolved->writer.command ? dry_run_commands(**source, resolved->job.spec, options.quiet)
+                                    : dry_run(command, **source, options.quiet);
+  }
   resolved->writer.names = resolved->job.spec.names;
   return run_map(std::move(*resolved), std::move(*source));
 }

@@ -32,6 +32,7 @@ struct RunOptions {
   std::string format = "values";
   std::string time_limit;
   std::string max_output;
+  std::string job_log;       // empty: none
   std::string wait_workers;  // empty: 5 s at a broker, not at all in a private run
   std::string spill_max;     // empty: limits::kResultsCap
   std::string limit;         // empty: none

@@ -1,6 +1,7 @@
 """fanmill exec prints what GNU parallel prints: the same template and the same values given to both, byte for byte.
 
-What differs on purpose: {3} of a tuple of two is refused, where GNU parallel puts nothing.
+What differs on purpose: {3} of a tuple of two is refused, where GNU parallel puts nothing; an empty file among several
+sources has no values and so makes no commands, where GNU parallel takes it for one empty value.
 """
 import shutil
 import unittest
@@ -133,9 +134,20 @@ class AsGnuParallel(FanmillTest):
 
 class OnItsOwn(FanmillTest):
     def test_a_position_without_a_source_is_refused(self):
-        run = self.run_fanmill("exec", "echo", "{3}", ":::", "a", ":::", "b", code=1)
+        run = self.run_fanmill("exec", "echo", "{3}", ":::", "a", ":::", "b", code=2)
         self.assertEqual(run.out(), "")
-        self.assertIn("the command uses {3}, but the tuple has 2 elements", run.err())
+        self.assertIn("the command uses {3}, but it gets 2 values, one from each source", run.err())
+
+    def test_a_position_that_a_row_does_not_have_fails_that_row(self):
+        run = self.run_fanmill("exec", "-", "--", "echo", "{2}", stdin="[1,2]\n[3]\n", code=1)
+        self.assertEqual(run.out(), "2\n")
+        self.assertIn("the command uses {2}, but the tuple has 1 element", run.err())
+
+    def test_an_empty_file_has_no_values(self):
+        # GNU parallel takes it for one empty value where there are other sources.
+        empty = self.write("empty", "")
+        self.assertEqual(self.run_fanmill("exec", "echo", "{}", "::::", empty).out(), "")
+        self.assertEqual(self.run_fanmill("exec", "echo", "{}", "::::", empty, ":::", "a", "b").out(), "")
 
     def test_commands_at_the_same_time_have_slots_of_their_own(self):
         # Each waits until all four have told their slot.

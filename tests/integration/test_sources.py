@@ -46,11 +46,21 @@ class Sources(FanmillTest):
         self.assertEqual((run.code, run.out()), (0, "y\ny\ny\n"))
 
     def test_a_dry_run_shows_tuples_and_runs_nothing(self):
-        run = self.run_fanmill("exec", "--dry-run", "--range", "n=1..1000000", "touch", "made-{n}", ":::", "a")
+        run = self.run_fanmill("map", "--dry-run", "--range", "n=1..1000000", "echo", ":::", "a")
         self.assertEqual([json.loads(line) for line in run.out().splitlines()],
                          [{"n": n, "arg2": "a"} for n in range(1, 11)])
         self.assertRegex(run.err(), "1000000 tuples, the first 10 shown; nothing was run")
         self.assertEqual(list(self.dir.iterdir()), [])
+
+    def test_a_dry_run_shows_every_command_and_runs_none(self):
+        run = self.run_fanmill("exec", "--dry-run", "--range", "n=1..1000", "touch", "made-{n} {2}", ":::", "a")
+        self.assertEqual(run.out().splitlines(), ["touch 'made-%d a'" % n for n in range(1, 1001)])
+        self.assertRegex(run.err(), "1000 commands; nothing was run")
+        self.assertEqual(list(self.dir.iterdir()), [])
+
+    def test_a_dry_run_of_an_endless_stream_of_commands_ends_with_its_reader(self):
+        run = self.pipeline("yes | fanmill exec --dry-run --lines echo | head -n 2")
+        self.assertEqual((run.code, run.out()), (0, "echo y\necho y\n"))
 
     def test_a_dry_run_of_an_endless_stream_ends(self):
         run = self.pipeline("yes | fanmill map --dry-run --lines echo")

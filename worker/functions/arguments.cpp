@@ -30,15 +30,6 @@ Failure bad_arguments(std::string_view function, std::string_view signature,
   return failure;
 }
 
-std::string text_of(const Value& value) {
-  if (const auto* text = value.as<std::string>()) return *text;
-  if (const auto* bytes = value.as<Bytes>()) return bytes->data;
-  if (value.is_null()) return {};
-  std::string json;
-  append_json(json, value);
-  return json;
-}
-
 Arguments::Arguments(std::string function, std::string_view signature,
                      const std::vector<std::string>& column_names)
     : function_(std::move(function)) {

@@ -7,17 +7,13 @@
 #include <vector>
 
 #include "proto/result_batch.hpp"
+#include "proto/tuple_view.hpp"
 #include "proto/value.hpp"
-#include "worker/functions/tuple_view.hpp"
 
 namespace fanmill::worker {
 
 // "sleep(seconds): the tuple is empty"
 Failure bad_arguments(std::string_view function, std::string_view signature, std::string_view what);
-
-// A value as the text a command or a terminal gets: strings and bytes as they are, null as nothing,
-// everything else as JSON.
-std::string text_of(const Value& value);
 
 class Arguments {
  public:

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "proto/task_text.hpp"
 #include "worker/functions/arguments.hpp"
 #include "worker/functions/function.hpp"
 

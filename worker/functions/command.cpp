@@ -14,9 +14,10 @@
 #include <cstdlib>
 #include <optional>
 
+#include "proto/command_line.hpp"
 #include "proto/limits.hpp"
 #include "worker/captured.hpp"
-#include "worker/functions/command_line.hpp"
+#include "worker/functions/command_setting.hpp"
 #include "worker/functions/function.hpp"
 #include "worker/functions/utf8.hpp"
 #include "worker/spawn.hpp"
@@ -74,7 +75,9 @@ struct Pipe {
 class Command : public Function {
  public:
   Command(const JobSpec& spec, ProcessScope scope)
-      : line_(spec),
+      : names_(spec.names),
+        line_(spec),
+        setting_(spec),
         scope_(scope),
         max_output_(static_cast<std::size_t>(std::min<std::uint64_t>(
             spec.max_output == 0 ? limits::kOutputBytesDefault : spec.max_output,
@@ -99,26 +102,54 @@ class Command : public Function {
   void read_err(Run& run);
   tl::expected<void, Failure> judge(const Run& run, const siginfo_t& ended, Call& call);
 
+  // Where the program may be.
+  const std::vector<std::string>& paths_of(const std::string& program);
+  tl::expected<void, Failure> not_started(const Spawned& spawned, const std::string& program) const;
+
+  const std::vector<std::string> names_;
   CommandLine line_;
+  CommandSetting setting_;
   ProcessScope scope_;
   std::size_t max_output_;
   std::string buffer_;
   std::string output_;
   std::string last_program_;  // whose places are in paths_
+  std::optional<std::string> last_search_path_;
   std::vector<std::string> paths_;
 };
 
+const std::vector<std::string>& Command::paths_of(const std::string& program) {
+  std::optional<std::string> search_path = setting_.search_path();
+  if (program != last_program_ || paths_.empty() || search_path != last_search_path_) {
+    last_program_ = program;
+    last_search_path_ = std::move(search_path);
+    paths_ = program_paths(program, last_search_path_);
+  }
+  return paths_;
+}
+
+tl::expected<void, Failure> Command::not_started(const Spawned& spawned,
+                                                 const std::string& program) const {
+  const std::string what = spawned.in_directory
+                               ? "cannot run '" + program
+                               : "cannot change to the directory '" + *setting_.directory();
+  Failure failure = failure_of(ErrorCode::kFunctionFailed, what + "': " + strerror(spawned.error));
+  failure.exit_code = kCannotRun;
+  return tl::make_unexpected(std::move(failure));
+}
+
 tl::expected<void, Failure> Command::call(Call& call) {
-  auto arguments = line_.arguments(call.tuple, call.index, scope_.slot);
-  if (!arguments) {
-    return tl::make_unexpected(
-        failure_of(arguments.error().code, std::move(arguments.error().message)));
+  const auto refused = [](const Error& error) {
+    return tl::make_unexpected(failure_of(error.code, error.message));
+  };
+  const auto task = TaskText::of(call.tuple, names_, call.index, scope_.slot);
+  if (!task) return refused(task.error());
+  const auto arguments = line_.arguments(*task);
+  if (!arguments) return refused(arguments.error());
+  if (!setting_.is_plain()) {
+    if (const auto ok = setting_.prepare(*task); !ok) return refused(ok.error());
   }
   const std::string& program = arguments->front();
-  if (program != last_program_ || paths_.empty()) {
-    last_program_ = program;
-    paths_ = program_paths(program);
-  }
 
   Pipe out;
   Pipe err;
@@ -128,9 +159,12 @@ tl::expected<void, Failure> Command::call(Call& call) {
   }
   ArgumentVector argv(*arguments);
   SpawnRequest request;
-  request.paths = paths_;
+  request.paths = paths_of(program);
   request.arguments = &argv;
   request.descriptors = {{out.write.get(), STDOUT_FILENO}, {err.write.get(), STDERR_FILENO}};
+  if (setting_.input()) request.descriptors.push_back({setting_.input().get(), STDIN_FILENO});
+  if (setting_.directory()) request.directory = setting_.directory()->c_str();
+  request.environment = setting_.environment();
   request.death_signal = SIGKILL;
   request.group = scope_.command_group;
 
@@ -140,10 +174,7 @@ tl::expected<void, Failure> Command::call(Call& call) {
   run.process = spawn(request);
   if (run.process.error != 0) {
     take_parked(scope_.parking.out);
-    Failure failure = failure_of(ErrorCode::kFunctionFailed,
-                                 "cannot run '" + program + "': " + strerror(run.process.error));
-    failure.exit_code = kCannotRun;
-    return tl::make_unexpected(std::move(failure));
+    return not_started(run.process, program);
   }
   out.write.reset();
   err.write.reset();

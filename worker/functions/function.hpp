@@ -12,7 +12,7 @@
 #include "proto/executor_frames.hpp"
 #include "proto/messages.hpp"
 #include "proto/result_batch.hpp"
-#include "worker/functions/tuple_view.hpp"
+#include "proto/tuple_view.hpp"
 #include "worker/parked_pipe.hpp"
 
 namespace fanmill::worker {

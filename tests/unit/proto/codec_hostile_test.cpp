@@ -150,6 +150,36 @@ std::string open_with_argument(std::size_t bytes) {
   return header;
 }
 
+std::string open_with(JobSpec spec) {
+  std::string header;
+  OpenJob open;
+  open.options.spec = std::move(spec);
+  encode(header, SessionId{}, FromProducer{open});
+  return header;
+}
+
+TEST(CodecLimits, OfCommandsHoldAtTheirEdges) {
+  const auto refusal_of = [](auto fill) {
+    JobSpec spec;
+    fill(spec);
+    return refusal(open_with(std::move(spec)));
+  };
+  const std::string longest(limits::kArgumentBytesMax, 'a');
+  const std::string too_long = longest + "a";
+  for (const auto& [text, verdict] : {std::pair(longest, ErrorCode::kNone),  //
+                                      std::pair(too_long, ErrorCode::kLimit)}) {
+    EXPECT_EQ(refusal_of([&](JobSpec& spec) { spec.shell = text; }), verdict);
+    EXPECT_EQ(refusal_of([&](JobSpec& spec) { spec.chdir = text; }), verdict);
+    EXPECT_EQ(refusal_of([&](JobSpec& spec) { spec.input = {text}; }), verdict);
+    EXPECT_EQ(refusal_of([&](JobSpec& spec) { spec.env = {{"N", text, false}}; }), verdict);
+  }
+  EXPECT_EQ(refusal_of([](JobSpec& spec) { spec.env.resize(limits::kVariablesMax); }),
+            ErrorCode::kNone);
+  EXPECT_EQ(refusal_of([](JobSpec& spec) { spec.env.resize(limits::kVariablesMax + 1); }),
+            ErrorCode::kLimit);
+  EXPECT_EQ(refusal_of([](JobSpec& spec) { spec.input = {"a", "b"}; }), ErrorCode::kLimit);
+}
+
 TEST(CodecLimits, HoldAtTheirEdges) {
   EXPECT_EQ(refusal(hello_with_name(limits::kNameBytesMax)), ErrorCode::kNone);
   EXPECT_EQ(refusal(hello_with_name(limits::kNameBytesMax + 1)), ErrorCode::kLimit);

@@ -98,6 +98,7 @@ TEST(CodecFields, EveryMemberOfEveryMessageIsDescribed) {
   expect_all_described<AttemptToken>("AttemptToken");
   expect_all_described<Credit>("Credit");
   expect_all_described<FunctionOffer>("FunctionOffer");
+  expect_all_described<EnvironmentVariable>("EnvironmentVariable");
   expect_all_described<JobSpec>("JobSpec");
   expect_all_described<JobOptions>("JobOptions");
   expect_all_described<RunningTask>("RunningTask");
@@ -189,34 +190,61 @@ TEST(CodecGoldenBytes, Submit) {
       "920208"
       "920104");
 }
+JobSpec spec_of(std::string function) {
+  JobSpec spec;
+  spec.function = std::move(function);
+  return spec;
+}
+Lease golden_lease() {
+  JobSpec spec = spec_of("f");
+  spec.max_output = 128;
+  return {.lease = 1,
+          .job = {0x0000000100000002},
+          .token = {1, 200},
+          .first = {5},
+          .count = 2,
+          .skip = 1,
+          .attempt = 1,
+          .blocks = {{3, 12}},
+          .spec = {spec}};
+}
+constexpr const char* kGoldenLeaseWithoutSpec =
+    "9c"
+    "01"
+    "5c"
+    "09"
+    "01"
+    "cf0000000100000002"
+    "9201ccc8"
+    "05"
+    "02"
+    "01"
+    "01"
+    "9192030c";
 TEST(CodecGoldenBytes, Lease) {
-  EXPECT_EQ(to_hex(encoded(ToWorker{Lease{.lease = 1,
-                                          .job = {0x0000000100000002},
-                                          .token = {1, 200},
-                                          .first = {5},
-                                          .count = 2,
-                                          .skip = 1,
-                                          .attempt = 1,
-                                          .blocks = {{3, 12}},
-                                          .spec = {{.function = "f",
-                                                    .argv = {},
-                                                    .names = {},
-                                                    .time_limit_ms = 0,
-                                                    .max_output = 128}}}},
-                           SessionId{9})),
-            "9c"
-            "01"
-            "5c"
-            "09"
-            "01"
-            "cf0000000100000002"
-            "9201ccc8"
-            "05"
-            "02"
-            "01"
-            "01"
-            "9192030c"
-            "9195a166909000cc80");
+  EXPECT_EQ(to_hex(encoded(ToWorker{golden_lease()}, SessionId{9})),
+            kGoldenLeaseWithoutSpec + std::string("919ba166909000cc80a0a090900000"));
+}
+TEST(CodecGoldenBytes, LeaseWithASpecThatEndsWithItsOutputLimit) {
+  const auto decoded =
+      decode_to_worker(from_hex(kGoldenLeaseWithoutSpec + std::string("9195a166909000cc80")));
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  EXPECT_EQ(std::get<Lease>(decoded->message).spec, golden_lease().spec);
+}
+TEST(CodecGoldenBytes, SpecOfACommand) {
+  Lease lease = golden_lease();
+  lease.spec = {spec_of("e")};
+  lease.spec[0].argv = {"{"};
+  lease.spec[0].shell = "/bin/sh";
+  lease.spec[0].chdir = "d";
+  lease.spec[0].env = {{"N", "v", true}};
+  lease.spec[0].input = {"i"};
+  lease.spec[0].time_limit_percent = 300;
+  lease.spec[0].group = 2;
+  EXPECT_EQ(
+      to_hex(encoded(ToWorker{lease}, SessionId{9})),
+      kGoldenLeaseWithoutSpec +
+          std::string("919ba16591a17b900000a72f62696e2f7368a1649193a14ea176c391a169cd012c02"));
 }
 TEST(CodecGoldenBytes, Results) {
   EXPECT_EQ(to_hex(encoded(FromWorker{Results{.report = 7,

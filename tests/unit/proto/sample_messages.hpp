@@ -12,7 +12,13 @@ inline JobSpec sample_spec() {
           .argv = {"convert", "{}", "{.}.webp"},
           .names = {"x", "y"},
           .time_limit_ms = 90000,
-          .max_output = 1u << 26};
+          .max_output = 1u << 26,
+          .shell = "/bin/sh",
+          .chdir = "runs/{x}",
+          .env = {{"SEED", "{x}", true}, {"HOME", "/h", false}},
+          .input = {"{y}\n"},
+          .time_limit_percent = 300,
+          .group = 4};
 }
 
 inline std::vector<FromProducer> samples_from_producer() {

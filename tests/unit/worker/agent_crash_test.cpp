@@ -11,10 +11,6 @@ ExecutorDied died(std::uint32_t slot, std::uint64_t started, std::uint64_t finis
   return {slot, started, finished, -1, signal, "said", "last words"};
 }
 
-JobSpec limited(std::uint64_t ms) {
-  return {.function = "f", .argv = {}, .names = {}, .time_limit_ms = ms, .max_output = 0};
-}
-
 // One slot that was dealt tasks 0 (done), 1 and 2 at positions 1 and 2, 3 and 4 behind them.
 struct Dealt : Harness {
   Dealt() : Harness(1) {
@@ -137,69 +133,6 @@ TEST(AgentStart, AnExecutorOfAnotherProtocolVersionIsKilled) {
   h.expect_duty<StartExecutor>();
   h.step(ExecutorReady{0, {kExecutorProtocolVersion + 1, true, {}}});
   h.expect_duty<KillExecutor>();
-}
-
-TEST(AgentTimeLimit, KillsTheExecutorAndReportsTheLimitInWords) {
-  Harness h(1);
-  h.start();
-  h.lease(make_lease(1, 5, 0, 2, kJob, limited(1500)));
-  h.expect_duty<DealBind>();
-  h.expect_work(0, 0, 0, 1);
-  h.step(ExecutorProgress{0, 1, 0});
-  h.pass(1499ms);
-  h.silent();
-  h.pass(1ms);
-  h.expect_duty<KillExecutor>();
-  h.step(died(0, 1, 0, SIGKILL));
-  Blob blob;
-  h.expect_results(0, 1, Outcome::kTimeLimit, &blob);
-  const auto columns = decode_columns(blob.view());
-  ASSERT_TRUE(columns);
-  EXPECT_EQ(columns->failures[0].code, ErrorCode::kTimeLimit);
-  EXPECT_EQ(columns->failures[0].message, "killed at its time limit of 1.5 s");
-  h.expect_duty<StartExecutor>();
-  h.silent();
-  h.ready(0);
-  h.expect_duty<DealBind>();
-  h.expect_work(0, 0, 1, 1);
-}
-
-TEST(AgentTimeLimit, TasksAreDealtSinglyHoweverFastTheyAre) {
-  Harness h(1);
-  h.start();
-  h.lease(make_lease(1, 5, 0, 10, kJob, limited(1000)));
-  h.duties.clear();
-  for (std::uint64_t i = 0; i < 9; ++i) {
-    h.done(0, i, 1, 1us);
-    h.expect_results(i, 1);
-    h.expect_work(0, i + 1, i + 1, 1);
-    h.silent();
-  }
-}
-
-TEST(AgentTimeLimit, AResultThatComesAtTheLastMomentCounts) {
-  Harness h(1);
-  h.start();
-  h.lease(make_lease(1, 5, 0, 1, kJob, limited(10)));
-  h.duties.clear();
-  h.pass(10ms);
-  h.expect_duty<KillExecutor>();
-  h.done(0, 0, 1);
-  h.expect_results(0, 1);
-  h.step(died(0, 1, 1, SIGKILL));
-  h.expect_duty<StartExecutor>();
-  h.silent();
-}
-
-TEST(AgentTimeLimit, EndsWithTheTask) {
-  Harness h(1);
-  h.start();
-  h.lease(make_lease(1, 5, 0, 1, kJob, limited(10)));
-  h.duties.clear();
-  h.done(0, 0, 1);
-  h.expect_results(0, 1);
-  h.pass(500ms);
-  h.silent();
 }
 
 TEST(AgentFailure, GetsItsTuplesAndItsSlotFromTheAgent) {

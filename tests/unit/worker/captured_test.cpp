@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -12,10 +13,13 @@
 #include <string>
 
 #include "proto/limits.hpp"
+#include "worker/functions/utf8.hpp"
 #include "worker/parked_pipe.hpp"
 
 namespace fanmill::worker {
 namespace {
+
+using ::testing::HasSubstr;
 
 constexpr std::size_t kHeadAndTail = limits::kCaptureHead + limits::kCaptureTail;
 
@@ -98,6 +102,39 @@ TEST(MoveToEnd, SaysThatNothingWaitsAndThatNothingWillCome) {
   EXPECT_EQ(errno, EAGAIN);
   pipe.write.reset();
   EXPECT_EQ(move_to_end(pipe.read.get(), file.get()), 0);
+}
+
+TEST(HeadTail, KeepsShortTextWhole) {
+  HeadTail kept;
+  kept.append("a");
+  kept.append(std::string(limits::kCaptureHead + limits::kCaptureTail - 1, 'b'));
+  EXPECT_EQ(kept.take(), "a" + std::string(limits::kCaptureHead + limits::kCaptureTail - 1, 'b'));
+  EXPECT_TRUE(kept.empty());
+}
+
+TEST(HeadTail, SaysHowMuchIsLeftOut) {
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{777}, std::size_t{100000}}) {
+    std::string text;
+    while (text.size() < 100000) text += std::to_string(text.size()) + "\n";
+    HeadTail kept;
+    for (std::size_t at = 0; at < text.size(); at += piece) kept.append(text.substr(at, piece));
+    const std::string taken = kept.take();
+    EXPECT_TRUE(taken.starts_with(text.substr(0, limits::kCaptureHead)));
+    EXPECT_TRUE(taken.ends_with(text.substr(text.size() - limits::kCaptureTail)));
+    EXPECT_THAT(
+        taken, HasSubstr(std::to_string(text.size() - limits::kCaptureHead - limits::kCaptureTail) +
+                         " bytes left out"));
+  }
+}
+
+TEST(Utf8, KnowsTextFromBytes) {
+  EXPECT_TRUE(is_utf8(""));
+  EXPECT_TRUE(is_utf8("plain ascii, longer than a word"));
+  EXPECT_TRUE(is_utf8("aaaaaaaü€😀aaaaaaaaaaaa"));
+  for (const std::string bytes : {"\xff", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+                                  "\xe2\x82", "abcdefgh\x80", "\xf0\x80\x80\x80"}) {
+    EXPECT_FALSE(is_utf8(bytes)) << ::testing::PrintToString(bytes);
+  }
 }
 
 }  // namespace

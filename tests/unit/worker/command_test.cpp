@@ -148,6 +148,100 @@ TEST(Command, DoesNotWaitForABackgroundProcessThatKeepsItsOutput) {
   EXPECT_TRUE(comes_true([&] { return processes_with(seconds) == 0; }));
 }
 
+JobSpec command(std::vector<std::string> argv) {
+  JobSpec spec;
+  spec.function = kCommandFunction;
+  spec.argv = std::move(argv);
+  return spec;
+}
+
+TEST(Command, ReadsItsInputWhateverItsLength) {
+  PoolHarness harness;
+  JobSpec spec = command({"sh", "-c", "cat | wc -c; cat | wc -c"});
+  spec.input = {"{}"};
+  harness.bind(kJob, spec);
+  harness.deal(kJob, {Array{std::string(5'000'000, 'x')}, Array{""}, Array{"a\nb"}});
+  ASSERT_TRUE(harness.run_until_ended(3));
+  EXPECT_EQ(harness.ended[0].value, Value("5000000\n0\n"));
+  EXPECT_EQ(harness.ended[1].value, Value("0\n0\n"));
+  EXPECT_EQ(harness.ended[2].value, Value("3\n0\n"));
+}
+
+TEST(Command, NeedNotReadItsInput) {
+  PoolHarness harness;
+  JobSpec spec = command({"true"});
+  spec.input = {std::string(limits::kArgumentBytesMax, 'x')};
+  harness.bind(kJob, spec);
+  harness.deal(kJob, {Array{}});
+  ASSERT_TRUE(harness.run_until_ended(1));
+  EXPECT_EQ(harness.ended[0].value, Value(""));
+}
+
+TEST(Command, RunsInItsDirectory) {
+  PoolHarness harness;
+  JobSpec spec = command({"pwd"});
+  spec.chdir = "/{}";
+  harness.bind(kJob, spec);
+  harness.deal(kJob, {Array{"usr"}, Array{"no-such"}, Array{"etc/passwd"}, Array{"usr/bin"}});
+  ASSERT_TRUE(harness.run_until_ended(4));
+  EXPECT_EQ(harness.ended[0].value, Value("/usr\n"));
+  EXPECT_EQ(harness.ended[1].failure.message,
+            "cannot change to the directory '/no-such': No such file or directory");
+  EXPECT_EQ(harness.ended[1].failure.exit_code, 127);
+  EXPECT_EQ(harness.ended[2].failure.message,
+            "cannot change to the directory '/etc/passwd': Not a directory");
+  EXPECT_EQ(harness.ended[3].value, Value("/usr/bin\n"));
+}
+
+TEST(Command, GetsItsVariablesBesideOurs) {
+  setenv("FANMILL_TEST_OURS", "ours", 1);
+  setenv("FANMILL_TEST_HIDDEN", "hidden", 1);
+  PoolHarness harness;
+  JobSpec spec = command(
+      {"sh", "-c", "echo $FANMILL_TEST_OURS,$FANMILL_TEST_HIDDEN,$A,$B; env | grep -c ^A="});
+  spec.env = {{"A", "first", false},
+              {"FANMILL_TEST_HIDDEN", "set", false},
+              {"B", "<{}>", true},
+              {"A", "{}", false}};
+  harness.bind(kJob, spec);
+  harness.deal(kJob, {Array{"v"}, Array{"w x"}});
+  ASSERT_TRUE(harness.run_until_ended(2));
+  EXPECT_EQ(harness.ended[0].value, Value("ours,set,{},<v>\n1\n"));
+  EXPECT_EQ(harness.ended[1].value, Value("ours,set,{},<w x>\n1\n"));
+}
+
+TEST(Command, IsLookedForInThePathThatItIsGiven) {
+  PoolHarness harness;
+  JobSpec spec = command({"env"});
+  spec.env = {{"PATH", "{}", true}};
+  harness.bind(kJob, spec);
+  harness.deal(kJob, {Array{"/usr/bin"}, Array{"/nowhere"}, Array{"/usr/bin"}});
+  ASSERT_TRUE(harness.run_until_ended(3));
+  EXPECT_EQ(harness.ended[0].outcome, Outcome::kSucceeded);
+  EXPECT_EQ(harness.ended[1].failure.message, "cannot run 'env': No such file or directory");
+  EXPECT_EQ(harness.ended[2].outcome, Outcome::kSucceeded);
+}
+
+TEST(Command, RefusesZeroBytesInItsSetting) {
+  PoolHarness harness;
+  JobSpec spec = command({"true"});
+  spec.env = {{"A", "{}", true}};
+  harness.bind(kJob, spec);
+  harness.deal(kJob, {Array{std::string("a\0b", 3)}});
+  ASSERT_TRUE(harness.run_until_ended(1));
+  EXPECT_EQ(harness.ended[0].failure.code, ErrorCode::kBadArguments);
+  EXPECT_THAT(harness.ended[0].failure.message, HasSubstr("the variable A"));
+}
+
+TEST(Command, MayPrintExactlyItsLimit) {
+  PoolHarness harness;
+  harness.bind_command(kJob, {"head", "-c", "{}", "/dev/zero"}, 100000);
+  harness.deal(kJob, {Array{100000}, Array{100001}});
+  ASSERT_TRUE(harness.run_until_ended(2));
+  EXPECT_EQ(harness.ended[0].outcome, Outcome::kSucceeded);
+  EXPECT_EQ(harness.ended[1].failure.code, ErrorCode::kLimit);
+}
+
 // What the run of a command leaves when somebody above it is killed: nothing.
 TEST(Command, LeavesNothingWhenItsExecutorIsKilled) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);

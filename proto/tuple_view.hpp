@@ -12,7 +12,7 @@
 #include "proto/error.hpp"
 #include "proto/value.hpp"
 
-namespace fanmill::worker {
+namespace fanmill {
 
 // The bytes of one tuple: a msgpack array (positional) or map (named). Checked when it was cut.
 struct TupleView {
@@ -31,4 +31,4 @@ struct TupleView {
 // is neither array nor map, and bytes that decode_msgpack would refuse.
 Result<void> cut_tuple(std::string_view bytes, std::size_t& at, TupleView& tuple);
 
-}  // namespace fanmill::worker
+}  // namespace fanmill

@@ -1,8 +1,8 @@
-#include "worker/functions/tuple_view.hpp"
+#include "proto/tuple_view.hpp"
 
 #include "proto/limits.hpp"
 
-namespace fanmill::worker {
+namespace fanmill {
 namespace {
 
 // Passes over one element of a single byte, as most elements of short tasks are.
@@ -103,4 +103,4 @@ std::vector<std::string> TupleView::names() const {
   return found;
 }
 
-}  // namespace fanmill::worker
+}  // namespace fanmill

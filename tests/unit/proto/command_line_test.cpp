@@ -1,12 +1,11 @@
-#include "worker/functions/command_line.hpp"
+#include "proto/command_line.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "worker/captured.hpp"
-#include "worker/functions/utf8.hpp"
+#include "proto/shell_quote.hpp"
 
-namespace fanmill::worker {
+namespace fanmill {
 namespace {
 
 using ::testing::ElementsAre;
@@ -23,7 +22,9 @@ Result<std::vector<std::string>> filled(std::vector<std::string> argv, const Val
   TupleView view;
   EXPECT_TRUE(cut_tuple(bytes, at, view));
   EXPECT_EQ(at, bytes.size());
-  return CommandLine(spec).arguments(view, {41}, 3);
+  const auto task = TaskText::of(view, spec.names, {41}, 3);
+  if (!task) return tl::make_unexpected(task.error());
+  return CommandLine(spec).arguments(*task);
 }
 
 TEST(CommandLine, PutsElementsWhereThePlaceholdersAre) {
@@ -85,6 +86,93 @@ TEST(CommandLine, RefusesZeroBytes) {
   EXPECT_THAT(refused.error().message, HasSubstr("zero byte"));
 }
 
+TaskText task_of(std::vector<std::string> values) {
+  return {.values = std::move(values), .names = {"x"}, .number = 42, .slot = 3};
+}
+JobSpec shell_command(std::string line) {
+  JobSpec spec;
+  spec.shell = "/bin/sh";
+  spec.argv = {std::move(line)};
+  return spec;
+}
+JobSpec groups_of_two(std::vector<std::string> argv) {
+  JobSpec spec;
+  spec.argv = std::move(argv);
+  spec.group = 2;
+  return spec;
+}
+
+TEST(ShellQuoted, LeavesHarmlessWordsBare) {
+  EXPECT_EQ(shell_line({"a-b_c.d/e+f", "", "a b", "it's", "'", "''", "a'", "$x", "\\", "ü"}),
+            "a-b_c.d/e+f '' 'a b' 'it'\"'\"'s' \"'\" \"'\"''\"'\" 'a'\"'\" '$x' '\\' 'ü'");
+}
+
+TEST(CommandLine, GivesAShellItsWordsAsALineWithQuotedValues) {
+  JobSpec spec = shell_command("echo {} >{1}.out");
+  spec.argv.emplace_back("'{x}' {#} {%}");
+  EXPECT_THAT(*CommandLine(spec).arguments(task_of({"a b", "c"})),
+              ElementsAre("/bin/sh", "-c", "echo 'a b' c >'a b'.out ''a b'' 42 3"));
+  EXPECT_EQ(*CommandLine(spec).line(task_of({"d"})), "echo d >d.out 'd' 42 3");
+}
+
+TEST(CommandLine, QuotesNothingForAShellWhereAValueIsTheCommand) {
+  for (const char* const line : {"{}", "{1} -v {2}", "my_{.} {}", "{#}{1}"}) {
+    EXPECT_EQ(CommandLine(shell_command(line)).line(task_of({"a b", "c;d"}))->find('\''),
+              std::string::npos);
+  }
+  for (const char* const line : {" {}", "A={} b", "x {}", "\t{}"}) {
+    EXPECT_NE(CommandLine(shell_command(line)).line(task_of({"a b", "c;d"}))->find('\''),
+              std::string::npos);
+  }
+}
+
+TEST(CommandLine, AppendsQuotedValuesToAShellLine) {
+  EXPECT_EQ(*CommandLine(shell_command("cat | wc")).line(task_of({"a b", ""})),
+            "cat | wc 'a b' ''");
+}
+
+TEST(CommandLine, ShowsAnArgumentVectorAsALineOfAShell) {
+  JobSpec spec;
+  spec.argv = {"echo", "x{}y", "", "{%}"};
+  EXPECT_EQ(*CommandLine(spec).line(task_of({"a b", "c"})), "echo 'xa b' cy '' 3");
+  TaskText unknown = task_of({"a"});
+  unknown.slot = 0;
+  EXPECT_EQ(*CommandLine(spec).line(unknown), "echo xay '' '{%}'");
+}
+
+TEST(CommandLine, RepeatsWordsForTheValuesOfAGroup) {
+  EXPECT_THAT(
+      *CommandLine(groups_of_two({"e", "x{}y{1}", "a {.}-{/} b"})).arguments(task_of({"u", "v"})),
+      ElementsAre("e", "xuyu", "xvyu", "a u-u", "v-v b"));
+  JobSpec line = shell_command("e <{}> '{}'  {2}");
+  line.group = 2;
+  EXPECT_EQ(*CommandLine(line).line(task_of({"u", "v w"})), "e <u> <'v w'> 'u' ''v w''  'v w'");
+}
+
+TEST(CommandLine, PutsNothingForWhatAShortGroupDoesNotHave) {
+  EXPECT_THAT(
+      *CommandLine(groups_of_two({"e", "{1}", "{2}", "{2//}", "{-2}"})).arguments(task_of({"u"})),
+      ElementsAre("e", "u", "", "", ""));
+  EXPECT_FALSE(CommandLine(groups_of_two({"e", "{3}"})).arguments(task_of({"u", "v"})));
+}
+
+TEST(CommandLine, AppendsNothingWhereAnotherTemplateTakesTheValues) {
+  for (int which = 0; which < 4; ++which) {
+    JobSpec spec;
+    spec.argv = {"cat"};
+    if (which == 0) spec.input = {"{1}"};
+    if (which == 1) spec.chdir = "{}";
+    if (which == 2) spec.env = {{"A", "{x}", true}};
+    if (which == 3) spec.env = {{"A", "{x}", false}};
+    EXPECT_EQ(CommandLine(spec).arguments(task_of({"v"}))->size(), which == 3 ? 2U : 1U) << which;
+  }
+}
+
+TEST(TextTemplate, JoinsValuesWithSpacesAndQuotesNothing) {
+  EXPECT_EQ(*TextTemplate("<{}> {2}\n{print}", 0).text(task_of({"a b", "c'"})),
+            "<a b c'> c'\n{print}");
+}
+
 TEST(TupleView, RefusesWhatIsNoTuple) {
   for (const std::string& bytes : {std::string(), std::string("\x05"), std::string("\x92\x01"),
                                    std::string("\xdc\x00"), std::string("\xdd\xff\xff\xff\xff"),
@@ -114,38 +202,5 @@ TEST(TupleView, CutsOneTupleAfterAnother) {
   EXPECT_THAT(view.names(), ElementsAre("k"));
 }
 
-TEST(HeadTail, KeepsShortTextWhole) {
-  HeadTail kept;
-  kept.append("a");
-  kept.append(std::string(limits::kCaptureHead + limits::kCaptureTail - 1, 'b'));
-  EXPECT_EQ(kept.take(), "a" + std::string(limits::kCaptureHead + limits::kCaptureTail - 1, 'b'));
-  EXPECT_TRUE(kept.empty());
-}
-
-TEST(HeadTail, SaysHowMuchIsLeftOut) {
-  for (const std::size_t piece : {std::size_t{1}, std::size_t{777}, std::size_t{100000}}) {
-    std::string text;
-    while (text.size() < 100000) text += std::to_string(text.size()) + "\n";
-    HeadTail kept;
-    for (std::size_t at = 0; at < text.size(); at += piece) kept.append(text.substr(at, piece));
-    const std::string taken = kept.take();
-    EXPECT_TRUE(taken.starts_with(text.substr(0, limits::kCaptureHead)));
-    EXPECT_TRUE(taken.ends_with(text.substr(text.size() - limits::kCaptureTail)));
-    EXPECT_THAT(
-        taken, HasSubstr(std::to_string(text.size() - limits::kCaptureHead - limits::kCaptureTail) +
-                         " bytes left out"));
-  }
-}
-
-TEST(Utf8, KnowsTextFromBytes) {
-  EXPECT_TRUE(is_utf8(""));
-  EXPECT_TRUE(is_utf8("plain ascii, longer than a word"));
-  EXPECT_TRUE(is_utf8("aaaaaaaü€😀aaaaaaaaaaaa"));
-  for (const std::string bytes : {"\xff", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
-                                  "\xe2\x82", "abcdefgh\x80", "\xf0\x80\x80\x80"}) {
-    EXPECT_FALSE(is_utf8(bytes)) << ::testing::PrintToString(bytes);
-  }
-}
-
 }  // namespace
-}  // namespace fanmill::worker
+}  // namespace fanmill
