@@ -10,19 +10,24 @@ add_library(fanmill_cli STATIC
   combined_source.cpp
   console.cpp
   csv_source.cpp
+  csv_writer.cpp
   failure_report.cpp
   input_fd.cpp
   json_source.cpp
   json_tuple.cpp
+  jsonl_writer.cpp
   limited_source.cpp
   line_reader.cpp
   preview.cpp
   progress.cpp
   quantities.cpp
   range.cpp
+  row_cells.cpp
+  row_columns.cpp
   source.cpp
   text_value.cpp
   values.cpp
+  values_writer.cpp
   writer_thread.cpp
   writers.cpp)
 target_include_directories(fanmill_cli PUBLIC ${CSV_INCLUDE_DIR})

@@ -119,6 +119,11 @@ void RunOptions::add_to(CLI::App& app, bool command) {
                        "ones included")
       ->check(CLI::IsMember({"values", "jsonl", "csv"}))
       ->capture_default_str();
+  app.add_option("--columns", columns,
+                 "With jsonl and csv, only these, in this order: index, params, value, status, "
+                 "cause, error, attempt, worker, start, run_s, exit_code, signal, stdout, stderr, "
+                 "and parameters by name")
+      ->type_name("NAME,...");
   app.add_option("-o,--output", output, "Write the results here instead of to stdout")
       ->type_name("FILE");
   if (!command) app.add_flag("--raw", raw, "With --format values: text without quotes");
@@ -168,6 +173,9 @@ Result<MapOptions> RunOptions::resolve(JobOptions job) const {
                 "--tag goes with --format values only; rows of jsonl and csv hold the parameters");
   }
   out.writer.tag = tag;
+  if (!columns.empty() && format == "values") {
+    return fail(ErrorCode::kUsage, "--columns goes with --format jsonl or csv");
+  }
   const bool command = job.spec.function == kCommandFunction;
   out.writer.command = command;
   out.order = unordered ? RowOrder::kAsCompleted : RowOrder::kInput;
@@ -265,10 +273,16 @@ int run_with_input(const std::string& command, const RunOptions& options, JobOpt
     if (!limit) return usage_error(command, limit.error().message);
     source = std::make_unique<LimitedSource>(std::move(*source), *limit);
   }
-  tell_terminal(input, options);
-  if (options.dry_run) return dry_run(command, **source, options.quiet);
   resolved->job.spec.names = (*source)->names();
   resolved->writer.names = resolved->job.spec.names;
+  if (!options.columns.empty()) {
+    auto columns = parse_columns(options.columns, resolved->writer.names);
+    if (!columns) return usage_error(command, columns.error().message);
+    resolved->writer.columns = std::move(*columns);
+    resolved->job.rows_with_tuples = show_parameters(resolved->writer.columns);
+  }
+  tell_terminal(input, options);
+  if (options.dry_run) return dry_run(command, **source, options.quiet);
   return run_map(std::move(*resolved), std::move(*source));
 }
 

@@ -28,6 +28,7 @@ struct RunOptions {
   std::string broker;
   std::string output;
   std::string format = "values";
+  std::string columns;  // empty: all
   std::string time_limit;
   std::string max_output;
   std::string wait_workers;  // empty: 5 s at a broker, not at all in a private run
