@@ -25,7 +25,6 @@ add_library(fanmill_cli STATIC
   row_cells.cpp
   row_columns.cpp
   source.cpp
-  text_value.cpp
   values.cpp
   values_writer.cpp
   writer_thread.cpp

@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "producer/pack.hpp"
-#include "producer/text_value.hpp"
 #include "proto/limits.hpp"
+#include "proto/text_value.hpp"
 
 namespace fanmill::producer {
 namespace {

@@ -31,7 +31,9 @@ inline constexpr std::uint32_t kValueDepthMax = 8;
 inline constexpr std::uint32_t kTupleElementsMax = 65536;
 inline constexpr std::size_t kNameBytesMax = 256;  // of functions, parameters, workers, jobs
 inline constexpr std::size_t kSignatureBytesMax = 4 * kKiB;
-inline constexpr std::size_t kArgumentBytesMax = 128 * kKiB;  // one element of a command's argv
+inline constexpr std::size_t kSignatureParametersMax = 256;
+inline constexpr std::uint32_t kTypeDepthMax = kValueDepthMax;  // a type inside of others
+inline constexpr std::size_t kArgumentBytesMax = 128 * kKiB;    // one element of a command's argv
 
 // Chunks: what is submitted, stored and acknowledged at once.
 inline constexpr std::uint32_t kBlockTuplesMax = 256;

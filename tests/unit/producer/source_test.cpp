@@ -12,8 +12,8 @@
 
 #include "producer/csv_source.hpp"
 #include "producer/json_source.hpp"
-#include "producer/text_value.hpp"
 #include "proto/limits.hpp"
+#include "proto/text_value.hpp"
 #include "proto/value.hpp"
 #include "source_probe.hpp"
 
