@@ -42,7 +42,7 @@ class CsvWriter : public RowWriter {
     const auto& found = cells_.parameters();
     for (std::size_t i = 0; i < found.size(); ++i) {
       Column column = parameter_column(i, {});
-      if (!cells_.is_positional()) column.name = found[i].name;
+      if (!cells_.is_positional()) column.name = column.parameter = found[i].name;
       parameters_.push_back(std::move(column));
     }
     parameters_known_ = true;

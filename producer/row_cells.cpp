@@ -129,7 +129,7 @@ Cell RowCells::parameter(const Column& column) {
     }
   } else {
     for (const Parameter& parameter : parameters_) {
-      if (parameter.name == column.name) value = parameter.value;
+      if (parameter.name == column.parameter) value = parameter.value;
     }
   }
   if (value.empty()) return {};

@@ -29,26 +29,32 @@ std::optional<Column> parameter_named(std::string_view name,
                                       const std::vector<std::string>& names) {
   const auto found = std::ranges::find(names, name);
   if (found != names.end()) {
-    return Column{RowFact::kParam, *found, static_cast<std::size_t>(found - names.begin())};
+    return Column{RowFact::kParam, *found, *found, static_cast<std::size_t>(found - names.begin())};
   }
   if (!names.empty()) return {};
   if (const auto position = position_of(name)) {
-    return Column{RowFact::kParam, std::string(name), position};
+    return Column{RowFact::kParam, std::string(name), std::string(name), position};
   }
   return {};
 }
 
-std::optional<Column> column_named(std::string_view name, const std::vector<std::string>& names) {
+std::optional<Column> fixed_column(std::string_view name) {
   const auto& all = all_columns();
-  const auto fixed = std::ranges::find(all, name, &Column::name);
-  if (fixed != all.end()) return *fixed;
+  const auto found = std::ranges::find(all, name, &Column::name);
+  if (found == all.end()) return {};
+  return *found;
+}
+
+std::optional<Column> column_named(std::string_view name, const std::vector<std::string>& names) {
+  if (auto fixed = fixed_column(name)) return fixed;
   if (!name.starts_with(kParamPrefix)) return parameter_named(name, names);
-  name.remove_prefix(kParamPrefix.size());
-  if (name.empty()) return {};
-  auto parameter = parameter_named(name, names);
+  const std::string_view bare = name.substr(kParamPrefix.size());
+  if (bare.empty()) return {};
+  auto parameter = parameter_named(bare, names);
   if (!parameter && names.empty()) {
-    parameter = Column{RowFact::kParam, std::string(name), std::nullopt};
+    parameter = Column{RowFact::kParam, std::string(bare), std::string(bare), std::nullopt};
   }
+  if (parameter && fixed_column(bare)) parameter->name = name;
   return parameter;
 }
 
@@ -75,21 +81,21 @@ Error no_such_column(std::string_view name, const std::vector<std::string>& name
 
 const std::vector<Column>& all_columns() {
   static const std::vector<Column> columns = {
-      {RowFact::kIndex, "index", {}},        {RowFact::kParams, "params", {}},
-      {RowFact::kValue, "value", {}},        {RowFact::kStatus, "status", {}},
-      {RowFact::kCause, "cause", {}},        {RowFact::kError, "error", {}},
-      {RowFact::kAttempt, "attempt", {}},    {RowFact::kWorker, "worker", {}},
-      {RowFact::kStart, "start", {}},        {RowFact::kRunTime, "run_s", {}},
-      {RowFact::kExitCode, "exit_code", {}}, {RowFact::kSignal, "signal", {}},
-      {RowFact::kStdout, "stdout", {}},      {RowFact::kStderr, "stderr", {}}};
+      {RowFact::kIndex, "index", {}, {}},        {RowFact::kParams, "params", {}, {}},
+      {RowFact::kValue, "value", {}, {}},        {RowFact::kStatus, "status", {}, {}},
+      {RowFact::kCause, "cause", {}, {}},        {RowFact::kError, "error", {}, {}},
+      {RowFact::kAttempt, "attempt", {}, {}},    {RowFact::kWorker, "worker", {}, {}},
+      {RowFact::kStart, "start", {}, {}},        {RowFact::kRunTime, "run_s", {}, {}},
+      {RowFact::kExitCode, "exit_code", {}, {}}, {RowFact::kSignal, "signal", {}, {}},
+      {RowFact::kStdout, "stdout", {}, {}},      {RowFact::kStderr, "stderr", {}, {}}};
   return columns;
 }
 
 Column parameter_column(std::size_t position, const std::vector<std::string>& names) {
-  return {RowFact::kParam,
-          position < names.size() ? names[position]
-                                  : std::string(kPositional) + std::to_string(position + 1),
-          position};
+  std::string name = position < names.size()
+                         ? names[position]
+                         : std::string(kPositional) + std::to_string(position + 1);
+  return {RowFact::kParam, name, name, position};
 }
 
 Result<std::vector<Column>> parse_columns(std::string_view list,
@@ -100,7 +106,7 @@ Result<std::vector<Column>> parse_columns(std::string_view list,
     const std::string_view name = list.substr(0, comma);
     auto column = column_named(name, names);
     if (!column) return tl::make_unexpected(no_such_column(name, names));
-    if (std::ranges::find(columns, *column) != columns.end()) {
+    if (std::ranges::find(columns, column->name, &Column::name) != columns.end()) {
       return fail(ErrorCode::kUsage,
                   "--columns: \"" + std::string(name) + "\" is there twice; name it once");
     }

@@ -33,8 +33,8 @@ enum class RowFact : std::uint8_t {
 struct Column {
   RowFact fact{};
   std::string name;                     // the key in jsonl, the header in csv
-  std::optional<std::size_t> position;  // kParam: of the element, where tuples are positional
-  friend bool operator==(const Column&, const Column&) = default;
+  std::string parameter;                // kParam: its name in tuples that are maps
+  std::optional<std::size_t> position;  // kParam: its place in the others
 };
 
 // Every column, in the order in which they are printed unless others are chosen.

@@ -138,6 +138,13 @@ TEST(JsonLinesWriter, TellsHowATaskFailed) {
   EXPECT_THAT(out, HasSubstr("\"stderr\":\"tail\\n\""));
 }
 
+TEST(JsonLinesWriter, NamesTheSignalThatEndedATask) {
+  const Batch killed = failed(Outcome::kCrashed, {.message = "killed", .signal = 11}, Array{1});
+  EXPECT_THAT(written({.format = OutputFormat::kJsonLines}, killed).out,
+              HasSubstr("\"exit_code\":null,\"signal\":11,"));
+  EXPECT_THAT(written({.format = OutputFormat::kCsv}, killed).out, HasSubstr(",,11,,"));
+}
+
 TEST(CsvWriter, NamesColumnsByTheHeaderElseByTheFirstRow) {
   const std::string rest =
       ",value,status,cause,error,attempt,worker,start,run_s,exit_code,signal,stdout,stderr\n";
