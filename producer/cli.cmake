@@ -20,11 +20,16 @@ add_library(fanmill_cli STATIC
   line_reader.cpp
   preview.cpp
   progress.cpp
+  progress_output.cpp
   quantities.cpp
   range.cpp
+  rate_window.cpp
   row_cells.cpp
   row_columns.cpp
+  run_stats.cpp
   source.cpp
+  submitted_tuples.cpp
+  summary.cpp
   values.cpp
   values_writer.cpp
   writer_thread.cpp

@@ -41,6 +41,10 @@ class Console {
   bool at_line_start_ = true;
 };
 
+// To be called before anything is opened: a standard descriptor that was closed stays unusable, and
+// is not given to a socket into which results would then be written.
+void occupy_standard_descriptors();
+
 // Writes all of it, waiting where `fd` is slow. The error number, or 0.
 int write_all(int fd, std::string_view text);
 

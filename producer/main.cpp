@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "producer/commands/commands.hpp"
+#include "producer/console.hpp"
 #include "producer/map_run.hpp"
 #include "proto/limits.hpp"
 #include "proto/log.hpp"
@@ -92,6 +93,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
+    fanmill::producer::occupy_standard_descriptors();
     return run(argc, argv);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "fanmill: %s\n", error.what());

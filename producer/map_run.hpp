@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "producer/progress_output.hpp"
 #include "producer/source.hpp"
 #include "producer/writers.hpp"
 #include "proto/messages.hpp"
@@ -22,7 +23,12 @@ struct MapOptions {
   std::uint32_t slots = 0;                 // of a private run; 0: the cores this process may use
   std::uint64_t spill_max = limits::kResultsCap;  // of a private run
   bool quiet = false;
-  bool summary = false;  // also when nothing failed
+  ProgressMode progress = ProgressMode::kAuto;
+
+  // As a message names it.
+  std::string output_name() const {
+    return output_path ? '"' + *output_path + '"' : std::string("stdout");
+  }
 };
 
 // Blocks all signals that it reads (SIGINT, SIGTERM) for the calling thread and the threads made

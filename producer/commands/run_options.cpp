@@ -145,7 +145,11 @@ void RunOptions::add_to(CLI::App& app, bool command) {
                  "further task starts (private run; default 4GiB)")
       ->type_name("SIZE");
   app.add_flag("--quiet", quiet, "Nothing on stderr but errors of the run itself");
-  app.add_flag("--progress", progress, "A summary at the end, also when nothing failed");
+  app.add_flag(
+         "--progress{on}", progress,
+         "Also where stderr is no terminal: how far it is, now and then, and a summary at the "
+         "end; --progress=json: a JSON object a line, for programs; --progress=none: no bar")
+      ->check(CLI::IsMember({"on", "json", "none"}));
 }
 
 Result<MapOptions> RunOptions::resolve(JobOptions job) const {
@@ -180,7 +184,9 @@ Result<MapOptions> RunOptions::resolve(JobOptions job) const {
   out.writer.command = command;
   out.order = unordered ? RowOrder::kAsCompleted : RowOrder::kInput;
   out.quiet = quiet;
-  out.summary = progress;
+  if (progress == "on") out.progress = ProgressMode::kOn;
+  if (progress == "json") out.progress = ProgressMode::kJson;
+  if (progress == "none") out.progress = ProgressMode::kNone;
   const auto limit_ms = parse_ms("--timeout", time_limit);
   if (!limit_ms) return tl::make_unexpected(limit_ms.error());
   if (!time_limit.empty() && *limit_ms == 0) {
