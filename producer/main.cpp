@@ -15,7 +15,7 @@
 #include "producer/commands/commands.hpp"
 #include "producer/console.hpp"
 #include "producer/map_run.hpp"
-#include "proto/limits.hpp"
+#include "producer/version.hpp"
 #include "proto/log.hpp"
 
 namespace {
@@ -68,7 +68,7 @@ int run(int argc, char** argv) {
     return 0;
   }
   if (command == "--version") {
-    std::printf("fanmill %s (protocol %u)\n", FANMILL_VERSION, kProtocolVersion);
+    std::fputs(producer::version_text().c_str(), stdout);
     return 0;
   }
   if (command == "broker" || command == "worker") {
