@@ -51,8 +51,8 @@ class Terminal(FanmillTest):
         return wait_until(lambda: (self.done() or 0) > tasks and self.done(), lambda: "a bar past %d:\n%s" % (tasks, self.screen()))
 
     def assert_one_bar_below(self, lines):
-        """The screen is these lines, then the bar, then nothing: no rest of an older bar."""
-        shown = self.screen().split("\n")
+        """Behind "begin" are these lines, then the bar, then nothing: no rest of an older bar, be it scrolled off the screen."""
+        shown = self.tmux("capture-pane", "-p", "-S", "-").rstrip("\n").split("begin\n")[-1].split("\n")
         self.assertEqual([line for line in shown if not BAR.search(line)], lines, shown)
         self.assertEqual(len(shown), len(lines) + 1, shown)
         self.assertRegex(shown[-1], BAR)
@@ -60,7 +60,7 @@ class Terminal(FanmillTest):
 
 class Bar(Terminal):
     def test_moves_in_its_one_line(self):
-        self.type("clear; fanmill exec -j 2 --range n=1..60 -- sh -c 'sleep 0.1'")
+        self.type("clear; echo begin; fanmill exec -j 2 --range n=1..60 -- sh -c 'sleep 0.1'")
         first = self.wait_for_bar_past(0)
         self.wait_for_bar_past(first)
         self.assert_one_bar_below([])
@@ -69,20 +69,20 @@ class Bar(Terminal):
         self.assertRegex(self.screen(), r"2 slots, \d+ % busy; slowest: task \d+ \(\d+\) 1\d\d\.\d ms, ")
 
     def test_leaves_no_rest_when_the_terminal_becomes_narrower_or_wider(self):
-        self.type("clear; fanmill exec -j 2 --range n=1..400 -- sh -c 'sleep 0.1'")
-        tasks = self.wait_for_bar_past(0)
+        self.type("clear; echo begin; fanmill exec -j 2 --range n=1..400 -- sh -c 'sleep 0.1'")
+        self.wait_for_bar_past(0)
         self.assertRegex(self.screen(), "[━─]{20}")
         for width in ("44", "20", "130", "60", "100"):
             self.tmux("resize-window", "-x", width)
             # Both the break that the terminal made and the next drawing are over.
-            tasks = self.wait_for_bar_past(tasks + 4)
+            self.wait_for_bar_past(self.done() or 0)
             self.assert_one_bar_below([])
         self.press("C-c")
         self.press("C-c")
         self.wait_for(r"^\$ *$")
 
     def test_stays_below_what_is_told_meanwhile(self):
-        self.type("clear; fanmill exec -j 1 ::: a b c d e f g h i j k l m n o p -- sh -c 'sleep 0.1; [ {} != b ]'")
+        self.type("clear; echo begin; fanmill exec -j 1 ::: a b c d e f g h i j k l m n o p -- sh -c 'sleep 0.1; [ {} != b ]'")
         self.wait_for_bar_past(4)
         self.assert_one_bar_below(["fanmill: task 1 (\"b\") failed: exit status 1"])
         self.wait_for(r"15 of 16 tasks done, 1 failed")
