@@ -114,10 +114,11 @@ void Console::show() {
   // Never behind half a line that somebody else will go on with.
   if (bar_.empty() || shown_ || !at_line_start_) return;
   // The cursor waits at the line's begin: where a terminal that became narrower breaks the line in
-  // two, everything behind the cursor is the bar's, and goes with it.
-  std::string line = "\r";
+  // two, everything behind the cursor is the bar's, and goes with it. Without wrapping (?7l), for a
+  // terminal may say its width later than it has it.
+  std::string line = "\r\x1b[?7l";
   line += cut_to(bar_, columns() - 1);
-  line += "\x1b[J\r";
+  line += "\x1b[J\x1b[?7h\r";
   write_all(STDERR_FILENO, line);
   shown_ = true;
 }

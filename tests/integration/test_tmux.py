@@ -50,9 +50,13 @@ class Terminal(FanmillTest):
     def wait_for_bar_past(self, tasks):
         return wait_until(lambda: (self.done() or 0) > tasks and self.done(), lambda: "a bar past %d:\n%s" % (tasks, self.screen()))
 
+    def behind_begin(self):
+        """The lines behind "begin", those that were scrolled off the screen included."""
+        return self.tmux("capture-pane", "-p", "-S", "-").rstrip("\n").split("begin\n")[-1].split("\n")
+
     def assert_one_bar_below(self, lines):
-        """Behind "begin" are these lines, then the bar, then nothing: no rest of an older bar, be it scrolled off the screen."""
-        shown = self.tmux("capture-pane", "-p", "-S", "-").rstrip("\n").split("begin\n")[-1].split("\n")
+        """These lines, then the bar, then nothing: no rest of an older bar."""
+        shown = self.behind_begin()
         self.assertEqual([line for line in shown if not BAR.search(line)], lines, shown)
         self.assertEqual(len(shown), len(lines) + 1, shown)
         self.assertRegex(shown[-1], BAR)
@@ -69,13 +73,15 @@ class Bar(Terminal):
         self.assertRegex(self.screen(), r"2 slots, \d+ % busy; slowest: task \d+ \(\d+\) 1\d\d\.\d ms, ")
 
     def test_leaves_no_rest_when_the_terminal_becomes_narrower_or_wider(self):
-        self.type("clear; echo begin; fanmill exec -j 2 --range n=1..400 -- sh -c 'sleep 0.1'")
+        self.type("seq 40; echo begin; fanmill exec -j 2 --range n=1..400 -- sh -c 'sleep 0.1'")
+        # A full screen: of an empty one tmux scrolls the upper lines away, the bar's first half among them.
         self.wait_for_bar_past(0)
         self.assertRegex(self.screen(), "[━─]{20}")
         for width in ("44", "20", "130", "60", "100"):
             self.tmux("resize-window", "-x", width)
-            # Both the break that the terminal made and the next drawing are over.
+            # The terminal has broken the line, or not; the bar is drawn again, and soon in the width it now has.
             self.wait_for_bar_past(self.done() or 0)
+            wait_until(lambda: len(self.behind_begin()) == 1, lambda: "one bar alone: %s" % self.behind_begin())
             self.assert_one_bar_below([])
         self.press("C-c")
         self.press("C-c")
