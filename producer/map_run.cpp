@@ -381,6 +381,7 @@ void block_signals() {
   const sigset_t set = signals_read();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is an error like a full disk
 }
 
 void unblock_signals() {

@@ -32,7 +32,7 @@ struct MapOptions {
 };
 
 // Blocks all signals that it reads (SIGINT, SIGTERM) for the calling thread and the threads made
-// from it; SIGPIPE is ignored. To be called before any other thread exists.
+// from it; SIGPIPE and SIGXFSZ are ignored. To be called before any other thread exists.
 void block_signals();
 // Undoes it for the calling thread, where nobody reads them: Ctrl-C then ends the program.
 void unblock_signals();
