@@ -64,8 +64,18 @@ std::size_t Console::columns() const {
 void Console::note(std::string_view text) {
   std::string line = "fanmill: ";
   line += text;
+  write_line(line);
+}
+
+void Console::write_line(std::string_view text) {
+  const std::lock_guard lock(mutex_);
+  hide();
+  std::string line = at_line_start_ ? "" : "\n";
+  line += text;
   line += '\n';
-  write(line);
+  write_all(STDERR_FILENO, line);
+  at_line_start_ = true;
+  show();
 }
 
 void Console::write(std::string_view text) {

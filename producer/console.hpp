@@ -22,6 +22,8 @@ class Console {
 
   // "fanmill: TEXT", a line of its own, above the bar.
   void note(std::string_view text);
+  // A line of its own, also where somebody left half a line.
+  void write_line(std::string_view text);
   // As it is, above the bar.
   void write(std::string_view text);
   // Data for `fd`: on a terminal the bar makes room for it. The error number, or 0.

@@ -54,14 +54,14 @@ void ProgressOutput::draw(Progress& progress, MonoTime now) {
       due_ = now + kJsonEvery;
       if (std::string mark = progress.mark(); mark != mark_) {
         mark_ = std::move(mark);
-        console_.write(progress.json(now, "running", {}) + "\n");
+        console_.write_line(progress.json(now, "running", {}));
       }
       return;
   }
 }
 
 void ProgressOutput::end(Progress& progress, MonoTime now, std::string_view state, int exit_code) {
-  if (style_ == Style::kJson) console_.write(progress.json(now, state, exit_code) + "\n");
+  if (style_ == Style::kJson) console_.write_line(progress.json(now, state, exit_code));
 }
 
 }  // namespace fanmill::producer

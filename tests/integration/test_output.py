@@ -114,16 +114,21 @@ class Progress(FanmillTest):
         self.assertEqual([(one["state"], one["done"], one["failed"], one["exit_code"]) for one in self.objects(run)[-1:]],
                          [("finished", 2, 1, 1)])
 
+    def test_for_programs_begins_its_lines_behind_half_a_line_of_somebody_else(self):
+        run = self.run_fanmill("exec", "-j", "1", "--progress=json", ":::", "half", "--", "sh", "-c", "printf {} >&2")
+        self.assertIn("\nhalf\n{", "\n" + run.err())
+        self.assertEqual(self.objects(run)[-1]["state"], "finished")
+
     def test_for_programs_says_nothing_while_nothing_changes(self):
         run = self.run_fanmill("exec", "-j", "1", "--progress=json", ":::", "1.5", "--", "sleep")
         self.assertLessEqual(len(self.objects(run)), 4, run)
 
     def test_off_a_terminal_is_plain_lines_and_a_summary(self):
-        run = self.run_fanmill("exec", "-j", "2", "--progress", ":::", "1.3", "0.2", "--", "sleep")
+        run = self.run_fanmill("exec", "-j", "2", "--progress", ":::", "2.5", "0.2", "--", "sleep")
         first, *rest = run.err().splitlines()
         self.assertRegex(first, r"^fanmill: 50% 1/2 · \d+\.\d/s · 0:0\d left$")
-        self.assertRegex(rest[0], r"^fanmill: 2 of 2 tasks done, in 1\.\d\d s$")
-        self.assertRegex(rest[1], r'^fanmill: 2 slots, \d\d % busy; slowest: task 0 \(1\.3\) 1\.3\d s, task 1 \(0\.2\) 2\d\d\.\d ms$')
+        self.assertRegex(rest[0], r"^fanmill: 2 of 2 tasks done, in \d\.\d\d s$")
+        self.assertRegex(rest[1], r'^fanmill: 2 slots, \d\d % busy; slowest: task 0 \(2\.5\) \d\.\d\d s, task 1 \(0\.2\) [\d.]+ m?s$')
         self.assertEqual(len(rest), 2, run)
         self.assertNotRegex(run.err(), "[\x1b\r]")
 
