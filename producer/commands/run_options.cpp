@@ -149,7 +149,11 @@ void RunOptions::add_to(CLI::App& app, bool command) {
          "--progress{on}", progress,
          "Also where stderr is no terminal: how far it is, now and then, and a summary at the "
          "end; --progress=json: a JSON object a line, for programs; --progress=none: no bar")
-      ->check(CLI::IsMember({"on", "json", "none"}));
+      ->check([](const std::string& mode) {
+        return mode == "on" || mode == "json" || mode == "none"
+                   ? std::string()
+                   : "there is no \"" + mode + "\"; alone, or =json, or =none";
+      });
 }
 
 Result<MapOptions> RunOptions::resolve(JobOptions job) const {
