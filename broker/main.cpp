@@ -172,8 +172,9 @@ int main(int argc, char** argv) {
       ->envname("FANMILL_LOG")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
       ->capture_default_str();
-  app.set_version_flag("--version", std::string("fanmill-broker " FANMILL_VERSION " (protocol ") +
-                                        std::to_string(fanmill::kProtocolVersion) + ")");
+  app.set_version_flag("--version",
+                       std::string("fanmill-broker " FANMILL_VERSION " (wire protocol ") +
+                           std::to_string(fanmill::kProtocolVersion) + ")");
   app.footer(
       "Example, in three shells:\n"
       "  fanmill broker --listen ipc:///tmp/mill/broker\n"

@@ -6,35 +6,46 @@ add_library(fanmill_producer STATIC client.cpp row_batch.cpp)
 target_link_libraries(fanmill_producer PUBLIC fanmill_producer_core fanmill_channel fmt::fmt)
 
 add_library(fanmill_cli STATIC
-  commands/argument_line.cpp
   combined_source.cpp
   command_preview.cpp
+  commands/argument_line.cpp
   console.cpp
   csv_source.cpp
+  csv_writer.cpp
   failure_report.cpp
   grouped_source.cpp
   input_fd.cpp
   job_log.cpp
   json_source.cpp
   json_tuple.cpp
+  jsonl_writer.cpp
   limited_source.cpp
   line_reader.cpp
   preview.cpp
   progress.cpp
+  progress_output.cpp
   quantities.cpp
   range.cpp
+  rate_window.cpp
+  row_cells.cpp
+  row_columns.cpp
+  run_stats.cpp
   sampled_source.cpp
   source.cpp
+  submitted_tuples.cpp
+  summary.cpp
   text_reader.cpp
   values.cpp
+  values_writer.cpp
   writer_thread.cpp
   writers.cpp)
 target_include_directories(fanmill_cli PUBLIC ${CSV_INCLUDE_DIR})
 target_link_libraries(fanmill_cli PUBLIC fanmill_producer Threads::Threads PRIVATE simdjson::simdjson ${CSV_LIBRARY})
 
-add_executable(fanmill main.cpp map_run.cpp commands/command_options.cpp commands/exec.cpp commands/input_options.cpp commands/map.cpp
-  commands/run_options.cpp)
-target_link_libraries(fanmill PRIVATE fanmill_cli fanmill_private_run CLI11::CLI11)
+add_executable(fanmill main.cpp map_run.cpp commands/command_options.cpp commands/exec.cpp commands/input_options.cpp
+  commands/map.cpp commands/run_options.cpp version.cpp)
+# The last three for their versions alone.
+target_link_libraries(fanmill PRIVATE fanmill_cli fanmill_private_run CLI11::CLI11 simdjson::simdjson msgpackc-cxx roaring::roaring)
 # A private run needs the executor program beside it; `fanmill broker` and `fanmill worker` theirs.
 foreach(program fanmill-executor fanmill-broker fanmill-worker)
   if(TARGET ${program})

@@ -1,5 +1,6 @@
 #include "producer/console.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -29,6 +30,14 @@ std::string_view cut_to(std::string_view text, std::size_t columns) {
 
 }  // namespace
 
+void occupy_standard_descriptors() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;
+    // Of the wrong direction, so that whoever uses it is told. The lowest free number is this one.
+    (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+  }
+}
+
 int write_all(int fd, std::string_view text) {
   while (!text.empty()) {
     const ssize_t written = ::write(fd, text.data(), text.size());
@@ -55,8 +64,18 @@ std::size_t Console::columns() const {
 void Console::note(std::string_view text) {
   std::string line = "fanmill: ";
   line += text;
+  write_line(line);
+}
+
+void Console::write_line(std::string_view text) {
+  const std::lock_guard lock(mutex_);
+  hide();
+  std::string line = at_line_start_ ? "" : "\n";
+  line += text;
   line += '\n';
-  write(line);
+  write_all(STDERR_FILENO, line);
+  at_line_start_ = true;
+  show();
 }
 
 void Console::write(std::string_view text) {
@@ -97,16 +116,19 @@ void Console::clear_bar() {
 
 void Console::hide() {
   if (!shown_) return;
-  write_all(STDERR_FILENO, "\r\x1b[K");
+  write_all(STDERR_FILENO, "\r\x1b[J");
   shown_ = false;
 }
 
 void Console::show() {
   // Never behind half a line that somebody else will go on with.
   if (bar_.empty() || shown_ || !at_line_start_) return;
-  std::string line = "\r";
+  // The cursor waits at the line's begin: where a terminal that became narrower breaks the line in
+  // two, everything behind the cursor is the bar's, and goes with it. Without wrapping (?7l), for a
+  // terminal may say its width later than it has it.
+  std::string line = "\r\x1b[?7l";
   line += cut_to(bar_, columns() - 1);
-  line += "\x1b[K";
+  line += "\x1b[J\x1b[?7h\r";
   write_all(STDERR_FILENO, line);
   shown_ = true;
 }

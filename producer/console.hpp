@@ -22,6 +22,8 @@ class Console {
 
   // "fanmill: TEXT", a line of its own, above the bar.
   void note(std::string_view text);
+  // A line of its own, also where somebody left half a line.
+  void write_line(std::string_view text);
   // As it is, above the bar.
   void write(std::string_view text);
   // Data for `fd`: on a terminal the bar makes room for it. The error number, or 0.
@@ -40,6 +42,10 @@ class Console {
   bool shown_ = false;
   bool at_line_start_ = true;
 };
+
+// To be called before anything is opened: a standard descriptor that was closed stays unusable, and
+// is not given to a socket into which results would then be written.
+void occupy_standard_descriptors();
 
 // Writes all of it, waiting where `fd` is slow. The error number, or 0.
 int write_all(int fd, std::string_view text);

@@ -16,8 +16,9 @@ namespace {
 constexpr std::size_t kTupleCharsMax = 120;
 constexpr int kTailLinesMax = 10;
 
-// [1,"x"] as (1,"x"), an object as it is; cut where it is long.
-std::string tuple_text(std::string_view tuple) {
+}  // namespace
+
+std::string tuple_text(std::string_view tuple, std::size_t chars_max) {
   std::string json;
   std::size_t at = 0;
   if (tuple.empty() || !append_json_from_msgpack(json, tuple, at)) return {};
@@ -27,14 +28,16 @@ std::string tuple_text(std::string_view tuple) {
   } else {
     json = "(" + json + ")";
   }
-  if (json.size() > kTupleCharsMax) {
-    std::size_t cut = kTupleCharsMax;
+  if (json.size() > chars_max) {
+    std::size_t cut = chars_max;
     while (cut > 0 && (static_cast<unsigned char>(json[cut]) & 0xc0U) == 0x80) --cut;
     json.resize(cut);
     json += "…)";
   }
   return json;
 }
+
+namespace {
 
 std::string_view verb_of(Outcome outcome) {
   switch (outcome) {
@@ -81,7 +84,8 @@ void append_tail(std::string& out, std::string_view text) {
 
 std::string failure_text(const FailureText& failure) {
   std::string out = fmt::format("fanmill: task {}", failure.index);
-  if (const std::string tuple = tuple_text(failure.tuple); !tuple.empty()) out += " " + tuple;
+  if (const std::string tuple = tuple_text(failure.tuple, kTupleCharsMax); !tuple.empty())
+    out += " " + tuple;
   out += ' ';
   out += verb_of(failure.outcome);
   if (!failure.message.empty()) {

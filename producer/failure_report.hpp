@@ -52,4 +52,7 @@ struct FailureText {
 };
 std::string failure_text(const FailureText& failure);
 
+// [1,"x"] as (1,"x"), an object as ({"a":1}); cut where it is longer. Empty for no tuple.
+std::string tuple_text(std::string_view tuple, std::size_t chars_max);
+
 }  // namespace fanmill::producer

@@ -13,8 +13,9 @@
 #include <vector>
 
 #include "producer/commands/commands.hpp"
+#include "producer/console.hpp"
 #include "producer/map_run.hpp"
-#include "proto/limits.hpp"
+#include "producer/version.hpp"
 #include "proto/log.hpp"
 
 namespace {
@@ -67,7 +68,7 @@ int run(int argc, char** argv) {
     return 0;
   }
   if (command == "--version") {
-    std::printf("fanmill %s (protocol %u)\n", FANMILL_VERSION, kProtocolVersion);
+    std::fputs(producer::version_text().c_str(), stdout);
     return 0;
   }
   if (command == "broker" || command == "worker") {
@@ -92,6 +93,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
+    fanmill::producer::occupy_standard_descriptors();
     return run(argc, argv);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "fanmill: %s\n", error.what());

@@ -20,6 +20,8 @@
 #include "producer/job_log.hpp"
 #include "producer/private_run.hpp"
 #include "producer/progress.hpp"
+#include "producer/run_stats.hpp"
+#include "producer/summary.hpp"
 #include "producer/writer_thread.hpp"
 #include "proto/find_broker.hpp"
 #include "proto/limits.hpp"
@@ -31,7 +33,7 @@ using namespace std::chrono_literals;
 
 constexpr std::uint64_t kFirstChunkTuples = 64;
 constexpr int kChunksPerTurn = 4;
-constexpr auto kBarEvery = 100ms;
+constexpr auto kReconnectEvery = 100ms;  // looks for a broker that went
 constexpr auto kFirstAnswerWithin = 5s;  // of a broker named on the command line
 constexpr auto kWriterPatience = 300ms;  // for a writer that waits for its reader, at a kill
 constexpr auto kFarewellTime = 200ms;    // for a last cancel to leave
@@ -53,9 +55,14 @@ class Fd {
     if (fd_ > STDERR_FILENO) close(fd_);
   }
   int get() const { return fd_; }
+  // Some file systems say only here that there was no room. The error number, or 0.
+  int close_now() {
+    const int fd = std::exchange(fd_, -1);
+    return fd <= STDERR_FILENO || close(fd) == 0 || errno == EINTR ? 0 : errno;
+  }
 
  private:
-  const int fd_;
+  int fd_;
 };
 
 class Run {
@@ -68,11 +75,14 @@ class Run {
         client_(client),
         session_(client.session()),
         failures_(console, options_.quiet),
-        writer_(output, std::move(writer), failures_, console),
+        writer_(output, options_.output_name(), std::move(writer), failures_, console),
         progress_(mono_now()),
+        shown_(console, options_.progress, options_.quiet, mono_now()),
+        stats_(options_.order == RowOrder::kInput),
         signals_(make_signal_fd()),
         chunk_tuples_(kFirstChunkTuples) {
     if (const auto total = source_->total()) progress_.total(*total);
+    progress_.slots(options_.slots);
   }
 
   // True: everything came to its end by itself. False: whatever still runs is to be killed.
@@ -85,7 +95,8 @@ class Run {
       if (killed_ || end_.reader_gone) break;
     }
     if (over_) finish_writing();
-    console_.clear_bar();
+    shown_.clear();
+    elapsed_ = mono_now() - began_;
     return over_ && !killed_ && !end_.reader_gone;
   }
 
@@ -111,20 +122,28 @@ class Run {
     return true;
   }
 
+  void output_failed(int error_number) {
+    if (!end_.error) end_.error = cannot_write(options_.output_name(), error_number);
+  }
+
   int report() {
+    const auto counts = failures_.counts();
+    for (const auto& [outcome, count] : counts) {
+      if (outcome != Outcome::kSucceeded) end_.not_ok += count;
+    }
     if (!end_.reader_gone) {
       if (end_.error) console_.note(end_.error->message);
-      const auto counts = failures_.counts();
-      for (const auto& [outcome, count] : counts) {
-        if (outcome != Outcome::kSucceeded) end_.not_ok += count;
-      }
       if (end_.interrupted) {
         tell_interruption(counts);
-      } else if (!options_.quiet && (failures_.failed() > 0 || options_.summary)) {
+      } else if (!options_.quiet && (failures_.failed() > 0 || shown_.was_shown() ||
+                                     options_.progress == ProgressMode::kOn)) {
         tell_summary(counts);
       }
     }
-    return exit_code_of(end_);
+    const int code = exit_code_of(end_);
+    progress_.rows(writer_.progress().rows, failures_.failed());
+    shown_.end(progress_, mono_now(), state_at_end(), code);
+    return code;
   }
 
  private:
@@ -137,7 +156,11 @@ class Run {
     for (int i = 0; feeding_ && !source_waits_ && i < kChunksPerTurn; ++i) {
       if (!session_.may_submit(job_)) return;
       const auto supply = source_->fill(chunk_, chunk_tuples_);
-      if (!chunk_.empty()) session_.submit(job_, chunk_.take(), mono_now());
+      if (!chunk_.empty()) {
+        ChunkBuilder::Chunk chunk = chunk_.take();
+        stats_.submitted(session_.submitted(job_), chunk);
+        session_.submit(job_, std::move(chunk), mono_now());
+      }
       if (!supply) {
         end_.input_error = supply.error();
         console_.note(supply.error().message);
@@ -171,16 +194,15 @@ class Run {
     if (may_feed && source_waits_) {
       fds.push_back({.fd = source_->wait_fd(), .events = POLLIN, .revents = 0});
     }
-    std::optional<nanoseconds> timeout;
-    if (console_.draws_bar()) timeout = kBarEvery;
-    if (!session_.is_connected()) timeout = kBarEvery;
+    std::optional<nanoseconds> timeout = shown_.every();
+    if (!session_.is_connected()) timeout = kReconnectEvery;
     if (may_feed && !source_waits_) timeout = 0ns;
     for (Notice& notice : client_.pump(timeout, fds)) take(notice);
     if (fds[0].revents != 0) read_signals();
     if (fds[1].revents != 0) read_writer();
     if (fds.size() > 2 && fds[2].revents != 0) source_waits_ = false;
     watch_connection();
-    draw();
+    shown_.draw(progress_, mono_now());
   }
 
   void take(Notice& notice) {
@@ -189,6 +211,7 @@ class Run {
       opened_ = true;
       kept_in_memory_ = opened->job.durability == "memory";
     } else if (auto* rows = std::get_if<RowsArrived>(&notice)) {
+      stats_.rows(rows->rows, rows->blob.view());
       writer_.take(std::move(*rows));
     } else if (const auto* status = std::get_if<StatusArrived>(&notice)) {
       progress_.status(status->status);
@@ -283,15 +306,6 @@ class Run {
         *options_.broker, *options_.broker);
   }
 
-  void draw() {
-    if (!console_.draws_bar()) return;
-    const MonoTime now = mono_now();
-    // Short runs end without a bar having flashed up.
-    if (now - began_ < 3 * kBarEvery || now - drawn_at_ < kBarEvery) return;
-    drawn_at_ = now;
-    console_.bar(progress_.text(now, console_.columns()));
-  }
-
   // The job is over; what it gave may still wait for a slow reader, and a signal ends that.
   void finish_writing() {
     writer_.finish();
@@ -309,11 +323,6 @@ class Run {
     }
   }
 
-  static std::uint64_t count_of(const std::map<Outcome, std::uint64_t>& counts, Outcome outcome) {
-    const auto it = counts.find(outcome);
-    return it == counts.end() ? 0 : it->second;
-  }
-
   void tell_interruption(const std::map<Outcome, std::uint64_t>& counts) {
     std::uint64_t done = 0;
     for (const auto& [outcome, count] : counts) {
@@ -329,27 +338,20 @@ class Run {
   bool end_of_input_seen() const { return !feeding_ && interrupts_ == 0; }
 
   void tell_summary(const std::map<Outcome, std::uint64_t>& counts) {
-    std::uint64_t all = 0;
-    for (const auto& [outcome, count] : counts) all += count;
-    const std::uint64_t ok = count_of(counts, Outcome::kSucceeded);
-    std::string line = fmt::format("{} of {} task{} done", ok, all, all == 1 ? "" : "s");
-    const auto add = [&](Outcome outcome, std::string_view word) {
-      if (const std::uint64_t count = count_of(counts, outcome); count > 0) {
-        fmt::format_to(std::back_inserter(line), ", {} {}", count, word);
-      }
-    };
-    add(Outcome::kFailed, "failed");
-    add(Outcome::kCrashed, "crashed");
-    add(Outcome::kTimeLimit, "over the time limit");
-    add(Outcome::kWorkerLost, "lost with their workers");
-    add(Outcome::kCancelled, "cancelled");
-    const double elapsed = std::chrono::duration<double>(mono_now() - began_).count();
-    fmt::format_to(std::back_inserter(line), ", in {:.2f} s", elapsed);
-    if (elapsed > 0 && all > 100) {
-      fmt::format_to(std::back_inserter(line), " ({} a second)",
-                     short_count(static_cast<double>(all) / elapsed));
+    for (const std::string& line : summary_lines({.counts = counts,
+                                                  .further_attempts = stats_.further_attempts(),
+                                                  .elapsed = elapsed_,
+                                                  .slots = progress_.slots(),
+                                                  .busy = stats_.busy(),
+                                                  .slowest = stats_.slowest()})) {
+      console_.note(line);
     }
-    console_.note(line);
+  }
+
+  std::string_view state_at_end() const {
+    if (end_.reader_gone) return "reader-gone";
+    if (end_.interrupted) return "interrupted";
+    return end_.error || end_.input_error ? "failed" : "finished";
   }
 
   const MapOptions options_;
@@ -360,6 +362,8 @@ class Run {
   FailureReport failures_;
   WriterThread writer_;
   Progress progress_;
+  ProgressOutput shown_;
+  RunStats stats_;
   const Fd signals_;
 
   JobHandle job_;
@@ -374,7 +378,7 @@ class Run {
   int interrupts_ = 0;
   RunEnd end_;
   MonoTime began_{};
-  MonoTime drawn_at_{};
+  nanoseconds elapsed_{};
   bool ever_connected_ = false;
   std::optional<MonoTime> lost_at_;
 };
@@ -390,6 +394,7 @@ void block_signals() {
   const sigset_t set = signals_read();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is an error like a full disk
 }
 
 void unblock_signals() {
@@ -398,7 +403,8 @@ void unblock_signals() {
 }
 
 int run_map(MapOptions options, std::unique_ptr<TupleSource> source) {
-  Console console(!options.quiet);
+  Console console(!options.quiet && options.progress != ProgressMode::kJson &&
+                  options.progress != ProgressMode::kNone);
   int output = STDOUT_FILENO;
   if (options.output_path) {
     output = open(options.output_path->c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -407,7 +413,7 @@ int run_map(MapOptions options, std::unique_ptr<TupleSource> source) {
                                                            *options.output_path, strerror(errno))});
     }
   }
-  const Fd output_fd(output);
+  Fd output_fd(output);
   auto writer = make_writer(options.writer);
   if (options.job_log) {
     auto logging = make_job_log({.path = *options.job_log, .is_local = !options.broker},
@@ -427,6 +433,7 @@ int run_map(MapOptions options, std::unique_ptr<TupleSource> source) {
   const auto address = is_private ? Result<Address>(Address(here->endpoint()))
                                   : find_broker(*options.broker, "producer");
   if (!address) return tell(console, address.error());
+  if (is_private) options.slots = here->slots();
   auto client = Client::connect(context, *address);
   if (!client) {
     Error error = client.error();
@@ -440,6 +447,9 @@ int run_map(MapOptions options, std::unique_ptr<TupleSource> source) {
   if (!ended_by_itself && !is_private) run.cancel_at_broker();
   here.reset();
   const bool written = run.writer_finished();
+  if (written) {
+    if (const int error_number = output_fd.close_now()) run.output_failed(error_number);
+  }
   const int code = run.report();
   // A writer that waits for its reader cannot be called back; nothing else is left to do.
   if (!written) _exit(code);

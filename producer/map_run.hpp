@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "producer/progress_output.hpp"
 #include "producer/source.hpp"
 #include "producer/writers.hpp"
 #include "proto/messages.hpp"
@@ -23,11 +24,16 @@ struct MapOptions {
   std::uint32_t slots = 0;                 // of a private run; 0: the cores this process may use
   std::uint64_t spill_max = limits::kResultsCap;  // of a private run
   bool quiet = false;
-  bool summary = false;  // also when nothing failed
+  ProgressMode progress = ProgressMode::kAuto;
+
+  // As a message names it.
+  std::string output_name() const {
+    return output_path ? '"' + *output_path + '"' : std::string("stdout");
+  }
 };
 
 // Blocks all signals that it reads (SIGINT, SIGTERM) for the calling thread and the threads made
-// from it; SIGPIPE is ignored. To be called before any other thread exists.
+// from it; SIGPIPE and SIGXFSZ are ignored. To be called before any other thread exists.
 void block_signals();
 // Undoes it for the calling thread, where nobody reads them: Ctrl-C then ends the program.
 void unblock_signals();

@@ -9,8 +9,9 @@
 namespace fanmill::producer {
 namespace {
 
-constexpr auto kRateEvery = std::chrono::milliseconds(500);
-constexpr double kRateWeight = 0.3;  // of the latest half second
+constexpr std::size_t kBlocks = 20;
+constexpr std::size_t kBlocksFrom = 80;  // columns; a narrower terminal has the figures alone
+constexpr double kSecondsLeftMax = 1e7;  // further off than that is no estimate
 
 double seconds(nanoseconds time) { return std::chrono::duration<double>(time).count(); }
 
@@ -31,11 +32,33 @@ std::string waiting_text(const JobStatus& status) {
   return {};
 }
 
-std::string blocks(double part, std::size_t width) {
-  const auto full = static_cast<std::size_t>(std::lround(part * static_cast<double>(width)));
+std::string_view waiting_name(WaitingFor what) {
+  switch (what) {
+    case WaitingFor::kNothing:
+      return "null";
+    case WaitingFor::kReader:
+      return "\"reader\"";
+    case WaitingFor::kSlowTask:
+      return "\"task\"";
+    case WaitingFor::kWorkers:
+      return "\"workers\"";
+    case WaitingFor::kProducer:
+      return "\"input\"";
+    case WaitingFor::kPaused:
+      return "\"pause\"";
+  }
+  return "null";
+}
+
+std::string blocks(double part) {
+  const auto full = static_cast<std::size_t>(std::lround(part * double{kBlocks}));
   std::string out;
-  for (std::size_t i = 0; i < width; ++i) out += i < full ? "━" : "─";
+  for (std::size_t i = 0; i < kBlocks; ++i) out += i < full ? "━" : "─";
   return out;
+}
+
+std::string number_or_null(const std::optional<std::uint64_t>& number) {
+  return number ? std::to_string(*number) : "null";
 }
 
 }  // namespace
@@ -49,43 +72,97 @@ std::uint64_t Progress::done() const {
   return std::max(rows_done_, status_ ? status_->counts.terminal() : 0);
 }
 
-std::string Progress::text(MonoTime now, std::size_t columns) {
-  const std::uint64_t finished = done();
-  if (now - rated_at_ >= kRateEvery) {
-    const double latest =
-        static_cast<double>(finished - std::min(finished, rated_done_)) / seconds(now - rated_at_);
-    rate_ = rated_done_ == 0 ? latest : rate_ + kRateWeight * (latest - rate_);
-    rated_at_ = now;
-    rated_done_ = finished;
-  }
+std::uint64_t Progress::failed() const {
+  return std::max(rows_failed_,
+                  status_ ? status_->counts.failed + status_->counts.dead_lettered : 0);
+}
+
+std::uint32_t Progress::slots() const { return status_ ? status_->slots : slots_; }
+
+std::optional<double> Progress::seconds_left(MonoTime now) {
+  rate_.sample(now, done());
+  const double rate = rate_.rate();
+  if (!total_ || rate <= 0) return {};
+  const double left = static_cast<double>(*total_ - std::min(*total_, done())) / rate;
+  if (left >= kSecondsLeftMax) return {};
+  return left;
+}
+
+std::string Progress::bar(MonoTime now, std::size_t columns) {
   std::string out;
-  const auto at = std::back_inserter(out);
-  if (total_ && *total_ > 0) {
-    const double part = static_cast<double>(finished) / static_cast<double>(*total_);
-    if (columns >= 80) out += blocks(part, 20) + " ";
-    fmt::format_to(at, "{:.0f}% {}/{}", std::floor(part * 100), finished, *total_);
-  } else {
-    fmt::format_to(at, "{} done", finished);
+  if (total_ && *total_ > 0 && columns >= kBlocksFrom) {
+    out = blocks(static_cast<double>(done()) / static_cast<double>(*total_)) + " ";
   }
-  if (rate_ > 0) fmt::format_to(at, " · {}/s", short_count(rate_));
-  if (total_ && rate_ > 0 && *total_ > finished) {
-    const double left = static_cast<double>(*total_ - finished) / rate_;
-    if (left < 1e7) {
-      fmt::format_to(
-          at, " · {} left",
-          clock_text(std::chrono::duration_cast<nanoseconds>(std::chrono::duration<double>(left))));
-    }
+  append_facts(out, now);
+  return out;
+}
+
+std::string Progress::line(MonoTime now) {
+  std::string out;
+  append_facts(out, now);
+  return out;
+}
+
+void Progress::append_facts(std::string& out, MonoTime now) {
+  const auto at = std::back_inserter(out);
+  const auto left = seconds_left(now);
+  if (total_ && *total_ > 0) {
+    const double part = static_cast<double>(done()) / static_cast<double>(*total_);
+    fmt::format_to(at, "{:.0f}% {}/{}", std::floor(part * 100), done(), *total_);
+  } else {
+    fmt::format_to(at, "{} done", done());
+  }
+  if (rate_.rate() > 0) fmt::format_to(at, " · {}/s", short_count(rate_.rate()));
+  if (left && *left > 0) {
+    fmt::format_to(
+        at, " · {} left",
+        clock_text(std::chrono::duration_cast<nanoseconds>(std::chrono::duration<double>(*left))));
   } else {
     fmt::format_to(at, " · {}", clock_text(elapsed(now)));
   }
-  const std::uint64_t failed =
-      std::max(rows_failed_, status_ ? status_->counts.failed + status_->counts.dead_lettered : 0);
-  if (failed > 0) fmt::format_to(at, " · {} failed", failed);
+  if (failed() > 0) fmt::format_to(at, " · {} failed", failed());
   if (!connected_) {
     out += " · waiting for the broker";
   } else if (status_) {
     if (const std::string waiting = waiting_text(*status_); !waiting.empty())
       out += " · " + waiting;
+  }
+}
+
+std::string Progress::json(MonoTime now, std::string_view state, std::optional<int> exit_code) {
+  const auto left = seconds_left(now);
+  const double elapsed_s = seconds(elapsed(now));
+  // At the end what counts is the whole run.
+  double rate = rate_.rate();
+  if (exit_code) rate = elapsed_s > 0 ? static_cast<double>(done()) / elapsed_s : 0;
+  std::string out = fmt::format(
+      "{{\"fanmill_progress\":{},\"state\":\"{}\",\"exit_code\":{},\"elapsed_s\":{:.3f},\"total\":"
+      "{},\"done\":{},\"failed\":{},\"running\":{},\"rate\":{:.3f},\"eta_s\":",
+      kProgressSchema, state, exit_code ? std::to_string(*exit_code) : "null", elapsed_s,
+      number_or_null(total_), done(), failed(), exit_code || !status_ ? 0 : status_->counts.running,
+      rate);
+  const auto at = std::back_inserter(out);
+  if (left && !exit_code) {
+    fmt::format_to(at, "{:.1f}", *left);
+  } else {
+    out += "null";
+  }
+  const WaitingFor waiting = status_ && !exit_code ? status_->waiting_for : WaitingFor::kNothing;
+  fmt::format_to(
+      at, ",\"waiting_for\":{},\"waiting_task\":{},\"workers\":{},\"slots\":{}}}",
+      connected_ || exit_code ? waiting_name(waiting) : "\"broker\"",
+      waiting == WaitingFor::kSlowTask ? std::to_string(status_->waiting_index.value) : "null",
+      status_ ? status_->workers : 0, slots());
+  return out;
+}
+
+std::string Progress::mark() const {
+  std::string out =
+      fmt::format("{} {} {} {}", done(), failed(), number_or_null(total_), connected_);
+  if (status_) {
+    fmt::format_to(std::back_inserter(out), " {} {} {} {} {}", status_->counts.running,
+                   status_->workers, status_->slots, static_cast<int>(status_->waiting_for),
+                   status_->waiting_index.value);
   }
   return out;
 }

@@ -25,6 +25,7 @@ constexpr std::size_t kWriteBytes = 1 * limits::kMiB;  // written at once, at ab
 // publish.
 struct WriterThread::State {
   int fd;
+  std::string name;
   std::unique_ptr<RowWriter> writer;
   FailureReport& failures;
   Console& console;
@@ -37,8 +38,10 @@ struct WriterThread::State {
   bool finishing = false;
   Progress progress;
 
-  State(int out, std::unique_ptr<RowWriter> rows, FailureReport& report, Console& err)
+  State(int out, std::string out_name, std::unique_ptr<RowWriter> rows, FailureReport& report,
+        Console& err)
       : fd(out),
+        name(std::move(out_name)),
         writer(std::move(rows)),
         failures(report),
         console(err),
@@ -59,8 +62,7 @@ struct WriterThread::State {
     if (error_number == EPIPE) {
       progress.reader_gone = true;
     } else {
-      progress.error = Error{ErrorCode::kSystem,
-                             fmt::format("cannot write the results: {}", strerror(error_number))};
+      progress.error = cannot_write(name, error_number);
     }
     progress.finished = true;
     queue.clear();
@@ -142,9 +144,9 @@ struct WriterThread::State {
   }
 };
 
-WriterThread::WriterThread(int fd, std::unique_ptr<RowWriter> writer, FailureReport& failures,
-                           Console& console)
-    : state_(std::make_shared<State>(fd, std::move(writer), failures, console)) {
+WriterThread::WriterThread(int fd, std::string name, std::unique_ptr<RowWriter> writer,
+                           FailureReport& failures, Console& console)
+    : state_(std::make_shared<State>(fd, std::move(name), std::move(writer), failures, console)) {
   state_->thread = std::thread([state = state_.get()] { state->run(); });
 }
 
@@ -177,6 +179,11 @@ WriterThread::Progress WriterThread::progress() {
   (void)!read(state_->event_fd, &count, sizeof count);
   const std::lock_guard lock(state_->mutex);
   return state_->progress;
+}
+
+Error cannot_write(const std::string& name, int error_number) {
+  return {ErrorCode::kSystem,
+          fmt::format("cannot write the results to {}: {}", name, strerror(error_number))};
 }
 
 }  // namespace fanmill::producer

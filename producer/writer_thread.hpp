@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "producer/failure_report.hpp"
 #include "producer/session.hpp"
@@ -16,8 +17,9 @@ namespace fanmill::producer {
 
 class WriterThread {
  public:
-  // Writes to `fd`, which stays the caller's. Signals must be blocked already.
-  WriterThread(int fd, std::unique_ptr<RowWriter> writer, FailureReport& failures,
+  // Writes to `fd`, which stays the caller's and is called `name` in messages. Signals must be
+  // blocked already.
+  WriterThread(int fd, std::string name, std::unique_ptr<RowWriter> writer, FailureReport& failures,
                Console& console);
   WriterThread(const WriterThread&) = delete;
   WriterThread& operator=(const WriterThread&) = delete;
@@ -41,5 +43,8 @@ class WriterThread {
   struct State;
   std::shared_ptr<State> state_;
 };
+
+// "cannot write the results to NAME: No space left on device".
+Error cannot_write(const std::string& name, int error_number);
 
 }  // namespace fanmill::producer

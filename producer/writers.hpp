@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "producer/row_batch.hpp"
+#include "producer/row_columns.hpp"
 #include "proto/error.hpp"
 
 namespace fanmill::producer {
@@ -19,6 +20,7 @@ struct WriterOptions {
   bool command = false;            // the value is a command's stdout
   bool tag = false;                // values: each line behind the task's parameters and a tab
   std::vector<std::string> names;  // of positional parameters, where the input names them
+  std::vector<Column> columns;     // of jsonl and csv; empty: all
 };
 
 class RowWriter {
@@ -38,10 +40,11 @@ class RowWriter {
 };
 
 std::unique_ptr<RowWriter> make_writer(const WriterOptions& options);
+std::unique_ptr<RowWriter> make_values_writer(const WriterOptions& options);
+std::unique_ptr<RowWriter> make_json_lines_writer(const WriterOptions& options);
+std::unique_ptr<RowWriter> make_csv_writer(const WriterOptions& options);
 
 // Appends a CSV field by RFC 4180: quoted only where it holds a comma, a quote or a line end.
 void append_csv_field(std::string& out, std::string_view text);
-// 2026-11-22T22:40:01.123456Z
-void append_iso_time(std::string& out, std::int64_t unix_us);
 
 }  // namespace fanmill::producer

@@ -82,7 +82,10 @@ int serve(const worker::AgentOptions& options) {
 int main(int argc, char** argv) {
   CLI::App app{"Offers this machine's cores to a fanmill broker, and runs the tasks it deals."};
   app.name("fanmill-worker");
-  app.set_version_flag("--version", "fanmill-worker " FANMILL_VERSION);
+  app.set_version_flag("--version",
+                       std::string("fanmill-worker " FANMILL_VERSION " (wire protocol ") +
+                           std::to_string(kProtocolVersion) + ", executor protocol " +
+                           std::to_string(kExecutorProtocolVersion) + ")");
   app.footer(kExamples);
 
   worker::AgentOptions options;

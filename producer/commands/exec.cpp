@@ -42,11 +42,12 @@ Examples:
   fanmill exec --chdir {} --env CFLAGS=-O2 --joblog log.txt make ::: lib app
   fanmill exec --stdin {} --timeout 300% ./solve :::: problems.txt
   fanmill exec --dry-run --shell 'convert {} {.}.webp' ::: *.png        # what would run
+  fanmill exec --format csv --columns seed,value,exit_code,signal runs.csv -- ./simulate {seed}
   fanmill exec --format csv -o sizes.csv ::: /usr/share/common-licenses/* ::: 1 6 9 -- \
       sh -c 'gzip -c -"$2" "$1" | wc -c' sh {1} {2}
 
 Results: the commands' stdout, byte for byte, in input order; with --format jsonl or csv a row for every
-task with parameters, stdout (value), status, exit code, stderr, times.
+task with parameters, stdout (value), status, exit code or signal, stderr, times (--columns chooses).
 Exit status: 0 all commands succeeded, 1 some failed, 2 usage or malformed input, 3 broker or system,
 130 interrupted.)";
 

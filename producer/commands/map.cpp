@@ -36,6 +36,8 @@ Examples:
   fanmill map echo ::: a b :::+ 1 2                          # [a,1] and [b,2]
   fanmill map --dry-run --limit 100 echo params.csv          # look before you run
   fanmill map --sample 1% echo params.csv                    # the same hundredth at every run
+  fanmill map --format csv --columns seed,value,run_s echo params.csv
+  fanmill map --progress=json --quiet -o out.jsonl identity in.jsonl     # progress for programs, on stderr
   fanmill map --format csv -o results.csv --retries 2 --timeout 5m echo params.csv
   fanmill map --broker ipc:///tmp/mill/broker identity in.jsonl
 

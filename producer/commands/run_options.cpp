@@ -120,6 +120,11 @@ void RunOptions::add_to(CLI::App& app, bool command) {
                        "ones included")
       ->check(CLI::IsMember({"values", "jsonl", "csv"}))
       ->capture_default_str();
+  app.add_option("--columns", columns,
+                 "With jsonl and csv, only these, in this order: index, params, value, status, "
+                 "cause, error, attempt, worker, start, run_s, exit_code, signal, stdout, stderr, "
+                 "and parameters by name")
+      ->type_name("NAME,...");
   app.add_option("-o,--output", output, "Write the results here instead of to stdout")
       ->type_name("FILE");
   if (!command) app.add_flag("--raw", raw, "With --format values: text without quotes");
@@ -145,7 +150,15 @@ void RunOptions::add_to(CLI::App& app, bool command) {
                  "further task starts (private run; default 4GiB)")
       ->type_name("SIZE");
   app.add_flag("--quiet", quiet, "Nothing on stderr but errors of the run itself");
-  app.add_flag("--progress", progress, "A summary at the end, also when nothing failed");
+  app.add_flag(
+         "--progress{on}", progress,
+         "Also where stderr is no terminal: how far it is, now and then, and a summary at the "
+         "end; --progress=json: a JSON object a line, for programs; --progress=none: no bar")
+      ->check([](const std::string& mode) {
+        return mode == "on" || mode == "json" || mode == "none"
+                   ? std::string()
+                   : "there is no \"" + mode + "\"; alone, or =json, or =none";
+      });
 }
 
 Result<MapOptions> RunOptions::resolve(JobOptions job) const {
@@ -173,11 +186,16 @@ Result<MapOptions> RunOptions::resolve(JobOptions job) const {
                 "--tag goes with --format values only; rows of jsonl and csv hold the parameters");
   }
   out.writer.tag = tag;
+  if (!columns.empty() && format == "values") {
+    return fail(ErrorCode::kUsage, "--columns goes with --format jsonl or csv");
+  }
   const bool command = job.spec.function == kCommandFunction;
   out.writer.command = command;
   out.order = unordered ? RowOrder::kAsCompleted : RowOrder::kInput;
   out.quiet = quiet;
-  out.summary = progress;
+  if (progress == "on") out.progress = ProgressMode::kOn;
+  if (progress == "json") out.progress = ProgressMode::kJson;
+  if (progress == "none") out.progress = ProgressMode::kNone;
   if (auto ok = apply_time_limit(job.spec, time_limit); !ok) {
     return tl::make_unexpected(ok.error());
   }
@@ -295,13 +313,21 @@ int run_with_input(const std::string& command, const RunOptions& options, JobOpt
     if (!limit) return usage_error(command, limit.error().message);
     source = std::make_unique<LimitedSource>(std::move(*source), *limit);
   }
-  tell_terminal(input, options);
   resolved->job.spec.names = (*source)->names();
   if (options.dry_run) {
+    tell_terminal(input, options);
     return resolved->writer.command ? dry_run_commands(**source, resolved->job.spec, options.quiet)
                                     : dry_run(command, **source, options.quiet);
   }
   resolved->writer.names = resolved->job.spec.names;
+  if (!options.columns.empty()) {
+    auto columns = parse_columns(options.columns, resolved->writer.names);
+    if (!columns) return usage_error(command, columns.error().message);
+    resolved->writer.columns = std::move(*columns);
+    resolved->job.rows_with_tuples =
+        resolved->job_log.has_value() || show_parameters(resolved->writer.columns);
+  }
+  tell_terminal(input, options);
   return run_map(std::move(*resolved), std::move(*source));
 }
 

@@ -30,6 +30,8 @@ struct RunOptions {
   std::string broker;
   std::string output;
   std::string format = "values";
+  std::string progress;  // empty: a bar on a terminal
+  std::string columns;   // empty: all
   std::string time_limit;
   std::string max_output;
   std::string job_log;       // empty: none
@@ -42,7 +44,6 @@ struct RunOptions {
   bool raw = false;
   bool tag = false;
   bool quiet = false;
-  bool progress = false;
 
   void add_to(CLI::App& app, bool command);
   // What the options say, over a job that the command has begun to describe.

@@ -39,7 +39,7 @@ class Sources(FanmillTest):
         run = self.run_fanmill("exec", "--range", "n=1..5..2", "--range", "x=0.1..0.3..0.1", "echo", "{x}", "{n}")
         self.assertEqual(run.out(), "".join("%s %d\n" % (x, n) for n in (1, 3, 5) for x in ("0.1", "0.2", "0.3")))
         run = self.run_fanmill("map", "--format", "jsonl", "--range", "seconds=0..1..0.5", "--limit", "1", "sleep")
-        self.assertEqual([row["args"] for row in self.rows(run).values()], [{"seconds": 0.0}])
+        self.assertEqual([row["params"] for row in self.rows(run).values()], [{"seconds": 0.0}])
 
     def test_a_limit_ends_an_endless_input(self):
         run = self.pipeline("yes | fanmill exec --lines --limit 3 echo")

@@ -108,22 +108,22 @@ TEST(JsonLinesWriter, HasARowForEveryTask) {
   Batch b = batch({5, nullptr}, columns, {Array{1, "x"}, Array{2, "y"}});
   b.rows.batch_first = b.rows.first = {7};
   EXPECT_EQ(written({.format = OutputFormat::kJsonLines}, b).out,
-            "{\"index\":7,\"args\":[1,\"x\"],\"value\":5,\"status\":\"succeeded\",\"cause\":null,"
+            "{\"index\":7,\"params\":[1,\"x\"],\"value\":5,\"status\":\"succeeded\",\"cause\":null,"
             "\"error\":null,\"attempt\":1,"
             "\"worker\":\"w@h\",\"start\":\"2023-11-14T22:13:20.123456Z\",\"run_s\":1.500000,"
-            "\"exit_code\":null,\"stdout\":\"\",\"stderr\":\"\"}\n"
-            "{\"index\":8,\"args\":[2,\"y\"],\"value\":null,\"status\":\"succeeded\",\"cause\":"
+            "\"exit_code\":null,\"signal\":null,\"stdout\":\"\",\"stderr\":\"\"}\n"
+            "{\"index\":8,\"params\":[2,\"y\"],\"value\":null,\"status\":\"succeeded\",\"cause\":"
             "null,\"error\":null,\"attempt\":"
             "1,"
             "\"worker\":\"w@h\",\"start\":\"2023-11-14T22:13:21.623456Z\",\"run_s\":0.000002,"
-            "\"exit_code\":null,\"stdout\":\"o\",\"stderr\":\"e\"}\n");
+            "\"exit_code\":null,\"signal\":null,\"stdout\":\"o\",\"stderr\":\"e\"}\n");
 }
 
 TEST(JsonLinesWriter, NamesParametersWhereTheInputDoes) {
   EXPECT_THAT(written({.format = OutputFormat::kJsonLines, .names = {"a", "b"}},
                       batch({1}, {}, {Value(Array{1, "x"})}))
                   .out,
-              HasSubstr("\"args\":{\"a\":1,\"b\":\"x\"}"));
+              HasSubstr("\"params\":{\"a\":1,\"b\":\"x\"}"));
 }
 
 TEST(JsonLinesWriter, TellsHowATaskFailed) {
@@ -138,9 +138,16 @@ TEST(JsonLinesWriter, TellsHowATaskFailed) {
   EXPECT_THAT(out, HasSubstr("\"stderr\":\"tail\\n\""));
 }
 
+TEST(JsonLinesWriter, NamesTheSignalThatEndedATask) {
+  const Batch killed = failed(Outcome::kCrashed, {.message = "killed", .signal = 11}, Array{1});
+  EXPECT_THAT(written({.format = OutputFormat::kJsonLines}, killed).out,
+              HasSubstr("\"exit_code\":null,\"signal\":11,"));
+  EXPECT_THAT(written({.format = OutputFormat::kCsv}, killed).out, HasSubstr(",,11,,"));
+}
+
 TEST(CsvWriter, NamesColumnsByTheHeaderElseByTheFirstRow) {
   const std::string rest =
-      ",value,status,cause,error,attempt,worker,start,run_s,exit_code,stdout,stderr\n";
+      ",value,status,cause,error,attempt,worker,start,run_s,exit_code,signal,stdout,stderr\n";
   EXPECT_THAT(written({.format = OutputFormat::kCsv, .names = {"x", "y"}},
                       batch({1}, {}, {Value(Array{1, 2})}))
                   .out,
