@@ -43,6 +43,8 @@ class Executor {
   // The agent lowered the end: nothing from `position` on is begun.
   bool stop_at(std::uint64_t position);
   void run_task(Function& function, Call& call);
+  bool holds_socket() const;
+  [[noreturn]] void lose_socket(std::uint64_t position);
   bool write_reports();
 
   Registry registry_;
