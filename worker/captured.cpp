@@ -1,5 +1,6 @@
 #include "worker/captured.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -73,6 +74,14 @@ std::string read_head_tail(int fd) {
   if (size <= kCaptureHead + kCaptureTail) return read_at(fd, 0, size);
   return joined(read_at(fd, 0, kCaptureHead), size - kCaptureHead - kCaptureTail,
                 read_at(fd, size - kCaptureTail, kCaptureTail));
+}
+
+void free_middle(int fd) {
+  struct stat status{};
+  constexpr auto kKept = static_cast<off_t>(kCaptureHead + kCaptureTail);
+  if (fstat(fd, &status) != 0 || status.st_size <= kKept) return;
+  fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(kCaptureHead),
+            status.st_size - kKept);
 }
 
 }  // namespace fanmill::worker

@@ -26,5 +26,8 @@ class HeadTail {
 
 // Head and tail of a file, without moving its offset. What cannot be read is empty.
 std::string read_head_tail(int fd);
+// What lies between head and tail gives its memory back; the size stays, so that read_head_tail()
+// still knows how much is missing. For files in memory.
+void free_middle(int fd);
 
 }  // namespace fanmill::worker

@@ -57,6 +57,10 @@ int main(int argc, char** argv) {
       fcntl(executor::kPageFd, F_SETFD, FD_CLOEXEC) != 0) {
     return usage();
   }
+  if (commands && (fcntl(worker::kParkingPlace.in, F_SETFD, FD_CLOEXEC) != 0 ||
+                   fcntl(worker::kParkingPlace.out, F_SETFD, FD_CLOEXEC) != 0)) {
+    return usage();
+  }
   auto* page = static_cast<executor::Page*>(mapped);
   running_group = &page->command_group;
 
@@ -71,7 +75,14 @@ int main(int argc, char** argv) {
   worker::Registry registry;
   worker::add_builtin_functions(registry);
   if (commands) {
-    worker::add_command_function(registry, {&page->command_group, executor::kSocketFd, slot});
+    // The file behind stderr, not for appending as stderr itself is.
+    const int errors = open("/proc/self/fd/2", O_RDWR | O_CLOEXEC);
+    if (errors < 0) {
+      perror("fanmill-executor: cannot open /proc/self/fd/2");
+      return 1;
+    }
+    worker::add_command_function(
+        registry, {&page->command_group, executor::kSocketFd, slot, worker::kParkingPlace, errors});
   }
   worker::Executor executor(std::move(registry),
                             {executor::kSocketFd, page, {STDOUT_FILENO, STDERR_FILENO}});

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "worker/captured.hpp"
+#include "worker/parked_pipe.hpp"
 
 namespace fanmill::worker {
 namespace {
@@ -54,6 +55,7 @@ ExecutorPool::Process::Process(Process&& other) noexcept
       socket(std::move(other.socket)),
       out(std::move(other.out)),
       err(std::move(other.err)),
+      parked(std::move(other.parked)),
       page(std::exchange(other.page, nullptr)) {}
 
 ExecutorPool::Process::~Process() {
@@ -128,6 +130,16 @@ Result<void> ExecutorPool::start(std::uint32_t slot) {
                          {theirs.get(), executor::kSocketFd},
                          {page.get(), executor::kPageFd}};
   request.close_from = executor::kPageFd + 1;
+  OwnedParkingPlace parking;
+  if (options_.commands) {
+    parking = make_parking_place();
+    parking = {lifted(std::move(parking.in)), lifted(std::move(parking.out))};
+    if (!parking.in || !parking.out) return system_failure("make a socket for an executor");
+    request.descriptors.push_back({parking.in.get(), kParkingPlace.in});
+    request.descriptors.push_back({parking.out.get(), kParkingPlace.out});
+    request.close_from = kParkingPlace.out + 1;
+    process->parked = std::move(parking.out);
+  }
   request.death_signal = SIGTERM;
   request.reset_every_signal = true;
   process->spawned = spawn(request);
@@ -419,6 +431,10 @@ void ExecutorPool::buried(std::uint32_t slot, std::vector<Event>& events) {
     died.exit_code = ended.si_status;
   } else {
     died.signal = ended.si_status;
+  }
+  if (const Fd unread = take_parked(dead.parked.get())) {
+    fcntl(dead.err.get(), F_SETFL, 0);  // nobody else appends to it now
+    move_all_to_end(unread.get(), dead.err.get());
   }
   died.output_tail = read_head_tail(dead.out.get());
   died.error_tail = read_head_tail(dead.err.get());

@@ -65,6 +65,7 @@ class ExecutorPool {
     Fd socket;
     Fd out;
     Fd err;
+    Fd parked;  // holds the stderr pipe of a command that runs
     executor::Page* page = nullptr;
     Buffer received;
     std::deque<Outgoing> outbox;

@@ -33,8 +33,7 @@ class ExecutorKilled(FanmillTest):
 
 class AlwaysCrashing(FanmillTest):
     def test_is_dead_lettered_and_named_while_the_rest_completes(self):
-        # The executor's own stderr is where a crashing function leaves its last words.
-        script = '[ "$1" != 3 ] || { echo "last words of 3" >/proc/$PPID/fd/2; kill -9 $PPID; }; echo "$1"'
+        script = '[ "$1" != 3 ] || { echo "last words of 3" >&2; kill -9 $PPID; }; echo "$1"'
         run = self.run_fanmill("exec", "-j", "2", "--format", "jsonl", ":::", *map(str, range(8)), "--",
                                "sh", "-c", script, "sh", "{1}", code=1)
         rows = self.rows(run)
@@ -44,6 +43,13 @@ class AlwaysCrashing(FanmillTest):
         self.assertEqual(rows[3]["attempt"], 3)
         for fact in (r"attempt 1 of 3", r"attempt 2 of 3", r"task 3 .*attempt 3 of 3; given up", r"(?i)signal 9|SIGKILL|killed", "last words of 3"):
             self.assertRegex(run.err(), fact)
+        self.assertEqual(run.err().count("last words of 3"), 3, run)  # once an attempt
+
+    def test_shows_what_the_command_wrote_to_stderr_however_soon_it_crashed(self):
+        script = 'echo "begin $1" >&2; [ "$1" = 0 ] || { seq 30000; sleep 0.05; } >&2; echo "end $1" >&2; kill -9 $PPID'
+        run = self.run_fanmill("exec", "-j", "2", ":::", "0", "1", "--", "sh", "-c", script, "sh", "{1}", code=1)
+        for words in ("begin 0", "end 0", "end 1"):
+            self.assertEqual(run.err().count(words), 3, run)
 
     def test_alone_ends_too(self):
         run = self.run_fanmill("exec", ":::", "x", "--", "sh", "-c", "kill -9 $PPID", code=1)

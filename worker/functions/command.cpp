@@ -104,7 +104,6 @@ class Command : public Function {
   std::size_t max_output_;
   std::string buffer_;
   std::string output_;
-  HeadTail errors_;
   std::string last_program_;  // whose places are in paths_
   std::vector<std::string> paths_;
 };
@@ -135,9 +134,12 @@ tl::expected<void, Failure> Command::call(Call& call) {
   request.death_signal = SIGKILL;
   request.group = scope_.command_group;
 
+  // Its errors are read here as they come, and by the agent if the command ends this process.
+  park(scope_.parking.in, err.read.get());
   Run run;
   run.process = spawn(request);
   if (run.process.error != 0) {
+    take_parked(scope_.parking.out);
     Failure failure = failure_of(ErrorCode::kFunctionFailed,
                                  "cannot run '" + program + "': " + strerror(run.process.error));
     failure.exit_code = kCannotRun;
@@ -150,6 +152,7 @@ tl::expected<void, Failure> Command::call(Call& call) {
   output_.clear();
 
   read_to_the_end(run);
+  take_parked(scope_.parking.out);
 
   // Whatever it left in its group goes before the group's leader is reaped: until then the number
   // cannot name anything else.
@@ -208,16 +211,15 @@ void Command::read_out(Run& run) {
 }
 
 void Command::read_err(Run& run) {
-  const ssize_t got = read(run.err.get(), buffer_.data(), buffer_.size());
-  if (got > 0) {
-    errors_.append({buffer_.data(), static_cast<std::size_t>(got)});
-  } else if (got == 0 || errno != EINTR) {
+  const ssize_t moved = move_to_end(run.err.get(), scope_.errors);
+  if (moved > 0) {
+    free_middle(scope_.errors);
+  } else if (moved == 0 || (errno != EINTR && errno != EAGAIN)) {
     run.err.reset();
   }
 }
 
 tl::expected<void, Failure> Command::judge(const Run& run, const siginfo_t& ended, Call& call) {
-  if (!errors_.empty()) call.err = errors_.take();
   const bool exited = ended.si_code == CLD_EXITED;
   if (exited && ended.si_status == 0 && !run.too_long) {
     append_text_or_bytes(*call.values, output_);

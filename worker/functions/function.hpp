@@ -13,6 +13,7 @@
 #include "proto/messages.hpp"
 #include "proto/result_batch.hpp"
 #include "worker/functions/tuple_view.hpp"
+#include "worker/parked_pipe.hpp"
 
 namespace fanmill::worker {
 
@@ -24,7 +25,7 @@ struct Call {
   std::uint32_t attempt = 1;
   JobId job;
   std::string* values = nullptr;  // exactly one msgpack value is appended on success
-  // What the function captured by itself (commands do); what it prints is captured around it.
+  // What the function captured by itself; what it prints is captured around it.
   std::string out;
   std::string err;
   // Said by the function: it wrote to this process's stderr; this process cannot go on for long.
@@ -46,6 +47,8 @@ struct ProcessScope {
   std::atomic<std::int32_t>* command_group = nullptr;  // told the group that runs, 0 between
   int agent_socket = -1;                               // hung up: the agent is gone
   std::uint32_t slot = 1;  // of the worker's slots, the one that this executor serves; from 1
+  ParkingPlace parking;    // for the pipe of the command that runs
+  int errors = -1;         // a file in memory, for commands' stderr; the caller empties it
 };
 
 class Registry {

@@ -2,6 +2,7 @@
 fanmill_test(worker_io_test unit
   SOURCES
     agent_loop_test.cpp
+    captured_test.cpp
     command_line_test.cpp
     command_test.cpp
     executor_cost_test.cpp
