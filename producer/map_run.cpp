@@ -398,8 +398,10 @@ int run_map(MapOptions options, std::unique_ptr<TupleSource> source) {
   ChannelContext context;
   std::optional<PrivateRun> here;
   if (!options.broker) {
-    auto started = PrivateRun::start(
-        context, {.slots = options.slots, .allow_exec = true, .results_cap = options.spill_max});
+    auto started = PrivateRun::start(context, {.slots = options.slots,
+                                               .allow_exec = true,
+                                               .plugins = options.plugins,
+                                               .results_cap = options.spill_max});
     if (!started) return tell(console, started.error());
     here.emplace(std::move(*started));
   }

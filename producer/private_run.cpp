@@ -10,6 +10,7 @@
 #include "broker/loop.hpp"
 #include "broker/memory_store.hpp"
 #include "worker/agent.hpp"
+#include "worker/executor_probe.hpp"
 
 namespace fanmill {
 namespace {
@@ -53,6 +54,10 @@ PrivateRun::~PrivateRun() = default;
 const std::string& PrivateRun::endpoint() const { return state_->endpoint; }
 std::uint32_t PrivateRun::slots() const { return state_->slots; }
 
+Result<std::vector<FunctionOffer>> private_offers(const std::vector<std::string>& plugins) {
+  return worker::probe_executor({.executor_path = {}, .plugins = plugins});
+}
+
 Result<PrivateRun> PrivateRun::start(ChannelContext& context, const PrivateRunOptions& options) {
   auto state = std::make_unique<State>();
 
@@ -72,6 +77,7 @@ Result<PrivateRun> PrivateRun::start(ChannelContext& context, const PrivateRunOp
   agent_options.name = "local";
   agent_options.slots = options.slots;
   agent_options.allow_exec = options.allow_exec;
+  agent_options.plugins = options.plugins;
   agent_options.reconnect_quietly = true;
   auto agent = worker::Agent::make(context, std::move(agent_options));
   if (!agent) return tl::make_unexpected(agent.error());

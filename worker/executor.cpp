@@ -131,6 +131,7 @@ bool Executor::next_frame(std::string_view& body) {
 
 bool Executor::write_reports() {
   const bool written = write_all(options_.socket, reporter_.frames());
+  if (!written && (errno == EBADF || errno == ENOTSOCK)) lose_socket();
   reporter_.written();
   return written;
 }
@@ -194,7 +195,7 @@ bool Executor::run_work(const executor::Work& work) {
     } else {
       call.index = work.first + i;
       run_task(*function, call);
-      if (reporter_.has_just_read_the_clock() && !holds_socket()) lose_socket(position);
+      if (reporter_.has_just_read_the_clock() && !holds_socket()) lose_socket();
     }
     // Nothing is decided by seeing this late, so it need not wait for the other cores.
     page.finished.store(position + 1, std::memory_order_release);
@@ -218,13 +219,13 @@ bool Executor::holds_socket() const { return fcntl(options_.socket, F_GETFD) >= 
 
 // A function closed descriptors that are not its own: nothing can be reported any more. The task
 // counts as running still, so that it is charged.
-void Executor::lose_socket(std::uint64_t position) {
-  options_.page->finished.store(position);
+void Executor::lose_socket() {
+  executor::Page& page = *options_.page;
+  const std::uint64_t started = page.started.load();
+  if (started > 0) page.finished.store(started - 1);
   constexpr std::string_view kLastWords =
       "fanmill: the function closed descriptors that it had not opened\n";
-  if (options_.last_words >= 0) {
-    static_cast<void>(!write(options_.last_words, kLastWords.data(), kLastWords.size()));
-  }
+  static_cast<void>(!write(STDERR_FILENO, kLastWords.data(), kLastWords.size()));
   _exit(1);
 }
 

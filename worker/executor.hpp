@@ -44,7 +44,7 @@ class Executor {
   bool stop_at(std::uint64_t position);
   void run_task(Function& function, Call& call);
   bool holds_socket() const;
-  [[noreturn]] void lose_socket(std::uint64_t position);
+  [[noreturn]] void lose_socket();
   bool write_reports();
 
   Registry registry_;

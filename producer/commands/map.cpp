@@ -31,6 +31,7 @@ Examples:
   fanmill map echo ::: a b :::+ 1 2                          # [a,1] and [b,2]
   fanmill map --dry-run --limit 100 echo params.csv          # look before you run
   fanmill map --format csv -o results.csv --retries 2 --timeout 5m echo params.csv
+  fanmill map --plugin ./norm.so norm points.csv             # a function of one's own, in C++
   fanmill map --broker ipc:///tmp/mill/broker identity in.jsonl
 
 Exit status: 0 all tasks succeeded, 1 some failed, 2 usage or malformed input, 3 broker or system,

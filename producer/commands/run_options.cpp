@@ -11,6 +11,7 @@
 #include <memory>
 #include <utility>
 
+#include "producer/commands/plugin_option.hpp"
 #include "producer/console.hpp"
 #include "producer/exit_code.hpp"
 #include "producer/limited_source.hpp"
@@ -125,6 +126,7 @@ void RunOptions::add_to(CLI::App& app, bool command) {
   app.add_option("--retries", retries, "Further attempts for a task that fails")->type_name("N");
   app.add_option("--timeout", time_limit, "Kill a task that runs longer: 90s, 5m, 1h30m")
       ->type_name("DURATION");
+  if (!command) add_plugin_option(app, plugins);
   if (command) {
     app.add_flag("--tag", tag,
                  "With --format values: begin each line of output with the parameters and a tab");
@@ -156,6 +158,9 @@ Result<MapOptions> RunOptions::resolve(JobOptions job) const {
     }
     out.broker = broker;
   }
+  auto files = checked_plugins(plugins, broker);
+  if (!files) return tl::make_unexpected(files.error());
+  out.plugins = std::move(*files);
   if (!output.empty()) out.output_path = output;
   if (format == "jsonl") out.writer.format = OutputFormat::kJsonLines;
   if (format == "csv") out.writer.format = OutputFormat::kCsv;

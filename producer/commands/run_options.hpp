@@ -34,6 +34,7 @@ struct RunOptions {
   std::string spill_max;     // empty: limits::kResultsCap
   std::vector<std::string> ranges;
   std::string limit;  // empty: none
+  std::vector<std::string> plugins;
   std::uint32_t retries = 0;
   bool lines = false;
   bool dry_run = false;

@@ -73,8 +73,8 @@ int is_cancelled(void* host) {
   return of.page != nullptr && of.page->stopped_job.load() == of.job ? 1 : 0;
 }
 
-constexpr fanmill_host_table kTable{sizeof(fanmill_host_table), 0,        append,
-                                    take_failure,               log_line, is_cancelled};
+constexpr fanmill_host_table kTable{
+    sizeof(fanmill_host_table), 0, append, take_failure, log_line, is_cancelled};
 
 bool descriptors_are_used_up() {
   const int probe = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);

@@ -9,6 +9,9 @@
 
 namespace fanmill::worker {
 
+// The exit code of an executor that cannot use a plugin; its last line on stderr says why.
+inline constexpr int kPluginRefused = 2;
+
 // Loads one library for the life of the process and adds what it offers. kUsage, a sentence with
 // the file and the reason, and nothing added: it does not load, is no plugin, was built for another
 // major version of the ABI, offers what is offered already (then the sentence says by whom), or

@@ -5,10 +5,10 @@
  * for the life of the process. The executor loads a plugin once, and calls it from one thread, one
  * task after another.
  *
- * Versions. Every struct begins with its size in bytes, as its maker knows it. A later minor version
- * only appends members to structs, so either side may meet a larger or smaller one than its own and
- * uses what both know. Another major version is refused. The first three members of fanmill_plugin
- * are the same for ever.
+ * Versions. Every struct begins with its size in bytes, as its maker knows it. A later minor
+ * version only appends members to structs, so either side may meet a larger or smaller one than its
+ * own and uses what both know. Another major version is refused. The first three members of
+ * fanmill_plugin are the same for ever.
  */
 #ifndef FANMILL_PLUGIN_H
 #define FANMILL_PLUGIN_H
@@ -38,8 +38,8 @@ enum {
   FANMILL_LOG_ERROR = 3,
 };
 
-/* What the executor does for a function. `host` of every call is the one that create() or call() was
- * given, and is valid until that returns. Texts are UTF-8 with a length, and are copied. */
+/* What the executor does for a function. `host` of every call is the one that create() or call()
+ * was given, and is valid until that returns. Texts are UTF-8 with a length, and are copied. */
 typedef struct fanmill_host_table {
   uint32_t size;
   uint32_t reserved;
@@ -67,8 +67,8 @@ typedef struct fanmill_binding {
   const fanmill_host_table* table;
   void* host;
   /* If positional tuples have names (a CSV header): the names, and for each the parameter of the
-   * signature, from 0, that it goes to, or FANMILL_NO_PARAMETER. Else none, and they go by position.
-   * Valid until create() returns. */
+   * signature, from 0, that it goes to, or FANMILL_NO_PARAMETER. Else none, and they go by
+   * position. Valid until create() returns. */
   size_t column_count;
   const fanmill_text* columns;
   const size_t* parameter_of_column;
@@ -80,7 +80,8 @@ typedef struct fanmill_call {
   uint32_t attempt; /* from 1 */
   const fanmill_host_table* table;
   void* host;
-  const char* tuple; /* msgpack: an array (positional) or a map (named), checked to be well-formed */
+  const char*
+      tuple; /* msgpack: an array (positional) or a map (named), checked to be well-formed */
   size_t tuple_bytes;
   uint64_t index;         /* of the task in its job, from 0 */
   uint64_t token_counter; /* with token_epoch: no two attempts of any task have the same token */
@@ -99,8 +100,9 @@ typedef struct fanmill_function {
   uint32_t size;
   uint32_t flags;
   const char* name;
-  const char* signature; /* "(x: float, label: str = \"a\") -> float"; "(...) -> any" takes anything */
-  const void* user;      /* the plugin's own */
+  const char*
+      signature;    /* "(x: float, label: str = \"a\") -> float"; "(...) -> any" takes anything */
+  const void* user; /* the plugin's own */
   /* Once per job, before its first call; sets *instance. May be null. */
   int (*create)(const struct fanmill_function* self, const fanmill_binding* binding,
                 void** instance);

@@ -41,26 +41,26 @@
 #define FANMILL_PLUGIN_JOIN(a, b) FANMILL_PLUGIN_JOIN_(a, b)
 
 // The source is taken as text too, for the names of the parameters.
-#define FANMILL_FUNCTION(NAME, ...)                                           \
+#define FANMILL_FUNCTION(NAME, ...)                                                 \
   [[maybe_unused]] static const bool FANMILL_PLUGIN_JOIN(fanmill_function_, NAME) = \
       ::fanmill::detail::Adder{#NAME, #__VA_ARGS__}(__VA_ARGS__);
 
-#define FANMILL_STATE(TYPE, ...)                                                 \
+#define FANMILL_STATE(TYPE, ...)                                                     \
   [[maybe_unused]] static const bool FANMILL_PLUGIN_JOIN(fanmill_state_, __LINE__) = \
       (::fanmill::detail::StateOf<TYPE>::make = __VA_ARGS__, true);
 
 namespace fanmill::inline plugin_abi1 {
 namespace detail __attribute__((visibility("hidden"))) {
 
-struct Adder {
-  const char* name;
-  const char* source;
-  template <class F, class... Arguments>
-  bool operator()(F&& function, Arguments&&... arguments) const {
-    return add<std::decay_t<F>>(name, source, std::forward<F>(function),
-                                {arg(std::forward<Arguments>(arguments))...});
-  }
-};
+  struct Adder {
+    const char* name;
+    const char* source;
+    template <class F, class... Arguments>
+    bool operator()(F&& function, Arguments&&... arguments) const {
+      return add<std::decay_t<F>>(name, source, std::forward<F>(function),
+                                  {arg(std::forward<Arguments>(arguments))...});
+    }
+  };
 
 }  // namespace detail
 }  // namespace fanmill::inline plugin_abi1
