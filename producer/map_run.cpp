@@ -73,6 +73,9 @@ class Run {
     if (const auto total = source_->total()) progress_.total(*total);
   }
 
+  // Of a private run: readable once it has no worker any more.
+  void watch_worker(int ended_fd) { worker_ended_fd_ = ended_fd; }
+
   // True: everything came to its end by itself. False: whatever still runs is to be killed.
   bool loop() {
     began_ = mono_now();
@@ -164,7 +167,8 @@ class Run {
 
   void turn() {
     std::vector<pollfd> fds{{.fd = signals_.get(), .events = POLLIN, .revents = 0},
-                            {.fd = writer_.event_fd(), .events = POLLIN, .revents = 0}};
+                            {.fd = writer_.event_fd(), .events = POLLIN, .revents = 0},
+                            {.fd = worker_ended_fd_, .events = POLLIN, .revents = 0}};
     const bool may_feed = feeding_ && session_.may_submit(job_);
     if (may_feed && source_waits_) {
       fds.push_back({.fd = source_->wait_fd(), .events = POLLIN, .revents = 0});
@@ -176,7 +180,11 @@ class Run {
     for (Notice& notice : client_.pump(timeout, fds)) take(notice);
     if (fds[0].revents != 0) read_signals();
     if (fds[1].revents != 0) read_writer();
-    if (fds.size() > 2 && fds[2].revents != 0) source_waits_ = false;
+    if (fds[2].revents != 0) {
+      end_.error = Error{ErrorCode::kSystem, "no executor of this run starts any more"};
+      killed_ = true;
+    }
+    if (fds.size() > 3 && fds[3].revents != 0) source_waits_ = false;
     watch_connection();
     draw();
   }
@@ -349,6 +357,7 @@ class Run {
   Progress progress_;
   const Fd signals_;
 
+  int worker_ended_fd_ = -1;
   JobHandle job_;
   ChunkBuilder chunk_;
   std::uint64_t chunk_tuples_;
@@ -415,6 +424,7 @@ int run_map(MapOptions options, std::unique_ptr<TupleSource> source) {
     return tell(console, error);
   }
   Run run(std::move(options), std::move(source), output, console, *client);
+  if (is_private) run.watch_worker(here->worker_ended_fd());
   const bool ended_by_itself = run.loop();
   if (!ended_by_itself && !is_private) run.cancel_at_broker();
   here.reset();

@@ -1,5 +1,6 @@
 #include "producer/private_run.hpp"
 
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <optional>
@@ -28,6 +29,7 @@ struct PrivateRun::State {
   std::optional<worker::Agent> agent;
   std::uint32_t slots = 0;
   std::string endpoint = kEndpoint;
+  int worker_ended = -1;  // an eventfd
   std::thread broker_thread;
   std::thread agent_thread;
 
@@ -43,6 +45,7 @@ struct PrivateRun::State {
       broker->request_stop();
       broker_thread.join();
     }
+    if (worker_ended >= 0) close(worker_ended);
   }
 };
 
@@ -53,6 +56,7 @@ PrivateRun::~PrivateRun() = default;
 
 const std::string& PrivateRun::endpoint() const { return state_->endpoint; }
 std::uint32_t PrivateRun::slots() const { return state_->slots; }
+int PrivateRun::worker_ended_fd() const { return state_->worker_ended; }
 
 Result<std::vector<FunctionOffer>> private_offers(const std::vector<std::string>& plugins) {
   return worker::probe_executor({.executor_path = {}, .plugins = plugins});
@@ -84,9 +88,17 @@ Result<PrivateRun> PrivateRun::start(ChannelContext& context, const PrivateRunOp
   state->agent.emplace(std::move(*agent));
   state->slots = state->agent->slots();
 
+  state->worker_ended = eventfd(0, EFD_CLOEXEC);
+  if (state->worker_ended < 0) return fail(ErrorCode::kSystem, "cannot make an eventfd");
+
   State* const shared = state.get();
   shared->broker_thread = std::thread([shared] { shared->broker->run(); });
-  shared->agent_thread = std::thread([shared] { shared->agent->run(); });
+  shared->agent_thread = std::thread([shared] {
+    const std::uint64_t one = 1;
+    if (shared->agent->run() != 0) {
+      static_cast<void>(!write(shared->worker_ended, &one, sizeof one));
+    }
+  });
   return PrivateRun(std::move(state));
 }
 

@@ -37,6 +37,8 @@ class PrivateRun {
 
   const std::string& endpoint() const;
   std::uint32_t slots() const;
+  // Readable once the worker has given up: no executor starts any more (the log says why).
+  int worker_ended_fd() const;
 
  private:
   struct State;

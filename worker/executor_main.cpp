@@ -5,8 +5,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <memory>
 #include <string>
@@ -61,15 +63,15 @@ struct Arguments {
   }
 };
 
-// The same file under a number that a function closes or replaces only if it is after all of them.
+// The same file under a number that a function hardly closes or replaces by mistake.
 int out_of_the_way(int fd) {
-  constexpr int kFarOff = 1000;
-  constexpr int kNearer = 200;
-  for (const int from : {kFarOff, kNearer}) {
-    const int other = fcntl(fd, F_DUPFD_CLOEXEC, from);
-    if (other >= 0) return other;
-  }
-  return fd;
+  constexpr int kHighest = 16384;  // the kernel keeps a table up to there
+  constexpr int kFromTop = 16;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return fd;
+  const int top = static_cast<int>(std::min<rlim_t>(limit.rlim_cur, kHighest));
+  const int other = fcntl(fd, F_DUPFD_CLOEXEC, std::max(0, top - kFromTop));
+  return other >= 0 ? other : fd;
 }
 
 // False: one of them cannot be used, and stderr says why.

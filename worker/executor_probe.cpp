@@ -33,11 +33,11 @@ Error refusal(const ExecutorDied& died, const std::vector<std::string>& plugins)
   }
   const std::string ended = describe_death(died);
   if (plugins.empty()) {
-    return {ErrorCode::kSystem, "the executor program does not run here: it " + ended};
+    return {ErrorCode::kSystem, "the executor program does not run here: " + ended};
   }
   if (!words.empty()) words = ": " + words.substr(words.rfind('\n') + 1);
   return {ErrorCode::kUsage,
-          "while loading the plugin " + listed(plugins) + " the executor " + ended + words};
+          "loading the plugin " + listed(plugins) + " ends the executor: " + ended + words};
 }
 
 }  // namespace

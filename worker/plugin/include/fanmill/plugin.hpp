@@ -49,21 +49,24 @@
   [[maybe_unused]] static const bool FANMILL_PLUGIN_JOIN(fanmill_state_, __LINE__) = \
       (::fanmill::detail::StateOf<TYPE>::make = __VA_ARGS__, true);
 
+// No symbol of this is shared with another plugin of the same process.
+#pragma GCC visibility push(hidden)
 namespace fanmill::inline plugin_abi1 {
-namespace detail __attribute__((visibility("hidden"))) {
+namespace detail {
 
-  struct Adder {
-    const char* name;
-    const char* source;
-    template <class F, class... Arguments>
-    bool operator()(F&& function, Arguments&&... arguments) const {
-      return add<std::decay_t<F>>(name, source, std::forward<F>(function),
-                                  {arg(std::forward<Arguments>(arguments))...});
-    }
-  };
+struct Adder {
+  const char* name;
+  const char* source;
+  template <class F, class... Arguments>
+  bool operator()(F&& function, Arguments&&... arguments) const {
+    return add<std::decay_t<F>>(name, source, std::forward<F>(function),
+                                {arg(std::forward<Arguments>(arguments))...});
+  }
+};
 
 }  // namespace detail
 }  // namespace fanmill::inline plugin_abi1
+#pragma GCC visibility pop
 
 // What the executor looks for. `used`: it is there although nothing here calls it.
 extern "C" __attribute__((visibility("default"), used)) inline const fanmill_plugin*

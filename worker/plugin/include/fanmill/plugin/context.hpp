@@ -11,6 +11,8 @@
 
 #include "fanmill/plugin.h"
 
+// No symbol of this is shared with another plugin of the same process.
+#pragma GCC visibility push(hidden)
 namespace fanmill::inline plugin_abi1 {
 
 enum class LogLevel : int {
@@ -75,3 +77,4 @@ class BadArguments : public std::invalid_argument {
 };
 
 }  // namespace fanmill::inline plugin_abi1
+#pragma GCC visibility pop

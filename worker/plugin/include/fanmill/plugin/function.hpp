@@ -21,6 +21,8 @@
 #include "fanmill/plugin/text.hpp"
 #include "fanmill/plugin/types.hpp"
 
+// No symbol of this is shared with another plugin of the same process.
+#pragma GCC visibility push(hidden)
 namespace fanmill::inline plugin_abi1 {
 
 // The name of a parameter, and its default: arg("y") = 2.0.
@@ -44,434 +46,437 @@ class arg {
   std::optional<std::string> default_;
 };
 
-namespace detail __attribute__((visibility("hidden"))) {
+namespace detail {
 
-  // ---- state ----
-  // One object per type and executor, made by the first call of a function that takes it.
-  template <class T>
-  struct StateOf {
-    static inline std::function<T()> make;
-    static T& get() {
-      static std::unique_ptr<T> kept;
-      if (!kept) kept = make ? std::make_unique<T>(make()) : make_default();
-      return *kept;
+// ---- state ----
+// One object per type and executor, made by the first call of a function that takes it.
+template <class T>
+struct StateOf {
+  static inline std::function<T()> make;
+  static T& get() {
+    static std::unique_ptr<T> kept;
+    if (!kept) kept = make ? std::make_unique<T>(make()) : make_default();
+    return *kept;
+  }
+  static std::unique_ptr<T> make_default() {
+    if constexpr (std::is_default_constructible_v<T>) {
+      return std::make_unique<T>();
+    } else {
+      throw std::logic_error("a state without default constructor needs FANMILL_STATE");
     }
-    static std::unique_ptr<T> make_default() {
-      if constexpr (std::is_default_constructible_v<T>) {
-        return std::make_unique<T>();
-      } else {
-        throw std::logic_error("a state without default constructor needs FANMILL_STATE");
+  }
+};
+
+// ---- the types of a callable ----
+template <class F>
+struct CallableTraits : CallableTraits<decltype(&F::operator())> {};
+template <class R, class... A>
+struct CallableTraits<R (*)(A...)> {
+  using Result = R;
+  using Parameters = std::tuple<std::type_identity<A>...>;
+};
+template <class R, class... A>
+struct CallableTraits<R (*)(A...) noexcept> : CallableTraits<R (*)(A...)> {};
+template <class C, class R, class... A>
+struct CallableTraits<R (C::*)(A...)> : CallableTraits<R (*)(A...)> {};
+template <class C, class R, class... A>
+struct CallableTraits<R (C::*)(A...) const> : CallableTraits<R (*)(A...)> {};
+template <class C, class R, class... A>
+struct CallableTraits<R (C::*)(A...) noexcept> : CallableTraits<R (*)(A...)> {};
+template <class C, class R, class... A>
+struct CallableTraits<R (C::*)(A...) const noexcept> : CallableTraits<R (*)(A...)> {};
+
+template <class P>
+inline constexpr bool kIsContext = std::is_same_v<std::remove_cvref_t<P>, Context>;
+template <class P>
+inline constexpr bool kIsState =
+    std::is_lvalue_reference_v<P> && !std::is_const_v<std::remove_reference_t<P>> && !kIsContext<P>;
+template <class P>
+inline constexpr bool kIsArgument = !kIsContext<P> && !kIsState<P>;
+
+struct None {};
+template <class P>
+using Storage = std::conditional_t<kIsArgument<P>, std::remove_cvref_t<P>, None>;
+
+// ---- offering ----
+struct ParameterInfo {
+  std::string name;
+  std::string type;
+  std::optional<std::string> packed_default;
+};
+
+// What a function offers; made while the library is loaded, and kept.
+struct Offered {
+  fanmill_function abi{};
+  std::string name;
+  std::string signature;
+  std::vector<ParameterInfo> parameters;
+  std::size_t required = 0;
+  std::string error;
+};
+
+struct Registry {
+  std::vector<std::shared_ptr<Offered>> offered;
+  std::vector<const fanmill_function*> table;
+  std::string error;
+  fanmill_plugin plugin{};
+};
+inline Registry& registry() {
+  static Registry kept;
+  return kept;
+}
+
+// The names and defaults that were given, over those that the source tells.
+inline void name_parameters(Offered& offered, std::initializer_list<arg> given) {
+  auto& parameters = offered.parameters;
+  const auto refuse = [&](const std::string& why) {
+    if (offered.error.empty()) offered.error = offered.name + ": " + why;
+  };
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    if (parameters[i].name.empty()) parameters[i].name = "arg" + std::to_string(i + 1);
+  }
+  std::size_t next = 0;
+  const bool all = given.size() == parameters.size();
+  if (given.size() > parameters.size()) refuse("more names than parameters");
+  for (const arg& one : given) {
+    std::size_t at = next;
+    if (!all) {
+      for (at = 0; at < parameters.size() && parameters[at].name != one.name(); ++at) {
       }
     }
-  };
-
-  // ---- the types of a callable ----
-  template <class F>
-  struct CallableTraits : CallableTraits<decltype(&F::operator())> {};
-  template <class R, class... A>
-  struct CallableTraits<R (*)(A...)> {
-    using Result = R;
-    using Parameters = std::tuple<std::type_identity<A>...>;
-  };
-  template <class R, class... A>
-  struct CallableTraits<R (*)(A...) noexcept> : CallableTraits<R (*)(A...)> {};
-  template <class C, class R, class... A>
-  struct CallableTraits<R (C::*)(A...)> : CallableTraits<R (*)(A...)> {};
-  template <class C, class R, class... A>
-  struct CallableTraits<R (C::*)(A...) const> : CallableTraits<R (*)(A...)> {};
-  template <class C, class R, class... A>
-  struct CallableTraits<R (C::*)(A...) noexcept> : CallableTraits<R (*)(A...)> {};
-  template <class C, class R, class... A>
-  struct CallableTraits<R (C::*)(A...) const noexcept> : CallableTraits<R (*)(A...)> {};
-
-  template <class P>
-  inline constexpr bool kIsContext = std::is_same_v<std::remove_cvref_t<P>, Context>;
-  template <class P>
-  inline constexpr bool kIsState = std::is_lvalue_reference_v<P> &&
-                                   !std::is_const_v<std::remove_reference_t<P>> && !kIsContext<P>;
-  template <class P>
-  inline constexpr bool kIsArgument = !kIsContext<P> && !kIsState<P>;
-
-  struct None {};
-  template <class P>
-  using Storage = std::conditional_t<kIsArgument<P>, std::remove_cvref_t<P>, None>;
-
-  // ---- offering ----
-  struct ParameterInfo {
-    std::string name;
-    std::string type;
-    std::optional<std::string> packed_default;
-  };
-
-  // What a function offers; made while the library is loaded, and kept.
-  struct Offered {
-    fanmill_function abi{};
-    std::string name;
-    std::string signature;
-    std::vector<ParameterInfo> parameters;
-    std::size_t required = 0;
-    std::string error;
-  };
-
-  struct Registry {
-    std::vector<std::shared_ptr<Offered>> offered;
-    std::vector<const fanmill_function*> table;
-    std::string error;
-    fanmill_plugin plugin{};
-  };
-  inline Registry& registry() {
-    static Registry kept;
-    return kept;
-  }
-
-  // The names and defaults that were given, over those that the source tells.
-  inline void name_parameters(Offered & offered, std::initializer_list<arg> given) {
-    auto& parameters = offered.parameters;
-    const auto refuse = [&](const std::string& why) {
-      if (offered.error.empty()) offered.error = offered.name + ": " + why;
-    };
-    for (std::size_t i = 0; i < parameters.size(); ++i) {
-      if (parameters[i].name.empty()) parameters[i].name = "arg" + std::to_string(i + 1);
+    if (at >= parameters.size()) {
+      refuse("arg(\"" + one.name() + "\") is none of its parameters");
+      return;
     }
-    std::size_t next = 0;
-    const bool all = given.size() == parameters.size();
-    if (given.size() > parameters.size()) refuse("more names than parameters");
-    for (const arg& one : given) {
-      std::size_t at = next;
-      if (!all) {
-        for (at = 0; at < parameters.size() && parameters[at].name != one.name(); ++at) {
+    parameters[at].name = one.name();
+    parameters[at].packed_default = one.packed_default();
+    ++next;
+  }
+}
+
+inline void write_signature(Offered& offered, const std::string& result) {
+  offered.signature = "(";
+  for (const ParameterInfo& parameter : offered.parameters) {
+    if (offered.signature.size() > 1) offered.signature += ", ";
+    offered.signature += parameter.name + ": " + parameter.type;
+    if (!parameter.packed_default) {
+      ++offered.required;
+      continue;
+    }
+    offered.signature += " = ";
+    Cursor cursor(*parameter.packed_default);
+    if (!append_json(offered.signature, cursor, SIZE_MAX) && offered.error.empty()) {
+      offered.error = offered.name + ": the default of " + parameter.name + " has no JSON";
+    }
+  }
+  offered.signature += ") -> " + result;
+}
+
+// ---- calling ----
+inline int failed(const fanmill_host_table* table, void* host, int code, std::string_view text) {
+  table->fail(host, text.data(), text.size());
+  return code;
+}
+
+// Of an exception that is being handled.
+inline int failed_by_exception(const fanmill_host_table* table, void* host) {
+  try {
+    throw;
+  } catch (const BadArguments& error) {
+    return failed(table, host, FANMILL_BAD_ARGUMENTS, error.what());
+  } catch (const std::exception& error) {
+    return failed(table, host, FANMILL_FAILED, error.what());
+  } catch (...) {
+    const std::string type = thrown_type();
+    // How a thread is cancelled; to be let through.
+    if (type.ends_with("__forced_unwind")) throw;
+    return failed(table, host, FANMILL_FAILED, "the function threw a " + type);
+  }
+}
+
+struct Wrong {
+  std::string text;
+};
+
+inline std::string takes(const Offered& offered) { return " (it takes " + offered.signature + ")"; }
+
+inline Wrong wrong_count(const Offered& offered, std::uint64_t count) {
+  return {offered.name + ": the tuple has " + std::to_string(count) +
+          (count == 1 ? " element" : " elements") + takes(offered)};
+}
+
+// Puts each element's place into `found`, in one pass. `columns`: the parameter of each element
+// of a positional tuple; empty: by position.
+inline void find_elements(const Offered& offered, const std::vector<std::size_t>& columns,
+                          std::string_view tuple, const char** found) {
+  const std::size_t parameters = offered.parameters.size();
+  for (std::size_t i = 0; i < parameters; ++i) found[i] = nullptr;
+  Cursor cursor(tuple);
+  Head head;
+  if (!cursor.head(head)) throw Wrong{offered.name + ": no tuple"};
+  if (head.kind == Kind::kArray) {
+    if (columns.empty() ? head.number > parameters || head.number < offered.required
+                        : head.number != columns.size()) {
+      throw wrong_count(offered, head.number);
+    }
+    for (std::size_t i = 0; i < head.number; ++i) {
+      const std::size_t parameter = columns.empty() ? i : columns[i];
+      if (parameter < parameters) found[parameter] = cursor.at();
+      if (!cursor.skip()) throw Wrong{offered.name + ": the tuple ends too early"};
+    }
+  } else {
+    for (std::uint64_t i = 0; i < head.number; ++i) {
+      std::string_view name;
+      if (head.kind != Kind::kMap || !read_text(cursor, name)) {
+        throw Wrong{offered.name + ": no tuple"};
+      }
+      std::size_t parameter = static_cast<std::size_t>(i);  // most are in order
+      if (parameter >= parameters || offered.parameters[parameter].name != name) {
+        for (parameter = 0; parameter < parameters; ++parameter) {
+          if (offered.parameters[parameter].name == name) break;
         }
       }
-      if (at >= parameters.size()) {
-        refuse("arg(\"" + one.name() + "\") is none of its parameters");
-        return;
+      if (parameter == parameters) {
+        throw Wrong{offered.name + ": there is no parameter " + std::string(name) + takes(offered)};
       }
-      parameters[at].name = one.name();
-      parameters[at].packed_default = one.packed_default();
-      ++next;
+      found[parameter] = cursor.at();
+      if (!cursor.skip()) throw Wrong{offered.name + ": the tuple ends too early"};
     }
   }
+}
 
-  inline void write_signature(Offered & offered, const std::string& result) {
-    offered.signature = "(";
-    for (const ParameterInfo& parameter : offered.parameters) {
-      if (offered.signature.size() > 1) offered.signature += ", ";
-      offered.signature += parameter.name + ": " + parameter.type;
-      if (!parameter.packed_default) {
-        ++offered.required;
-        continue;
-      }
-      offered.signature += " = ";
-      Cursor cursor(*parameter.packed_default);
-      if (!append_json(offered.signature, cursor, SIZE_MAX) && offered.error.empty()) {
-        offered.error = offered.name + ": the default of " + parameter.name + " has no JSON";
-      }
-    }
-    offered.signature += ") -> " + result;
+template <class F>
+class Instance {
+  using Traits = CallableTraits<F>;
+  using Result = typename Traits::Result;
+  using Parameters = typename Traits::Parameters;
+  static constexpr std::size_t kCount = std::tuple_size_v<Parameters>;
+  using Indexes = std::make_index_sequence<kCount>;
+  template <std::size_t I>
+  using Parameter = typename std::tuple_element_t<I, Parameters>::type;
+
+ public:
+  Instance(const Offered& offered, F& function, const fanmill_binding& binding)
+      : offered_(offered), function_(function) {
+    columns_.assign(binding.parameter_of_column,
+                    binding.parameter_of_column + binding.column_count);
   }
 
-  // ---- calling ----
-  inline int failed(const fanmill_host_table* table, void* host, int code, std::string_view text) {
-    table->fail(host, text.data(), text.size());
-    return code;
-  }
-
-  // Of an exception that is being handled.
-  inline int failed_by_exception(const fanmill_host_table* table, void* host) {
+  int call(const fanmill_call& call) {
     try {
-      throw;
-    } catch (const BadArguments& error) {
-      return failed(table, host, FANMILL_BAD_ARGUMENTS, error.what());
-    } catch (const std::exception& error) {
-      return failed(table, host, FANMILL_FAILED, error.what());
+      const std::string_view tuple(call.tuple, call.tuple_bytes);
+      take_arguments(tuple, Indexes{});
+      run(call, Indexes{});
+      if (tuple.size() > kKeptMax) storage_.emplace();
+      return FANMILL_OK;
+    } catch (const Wrong& wrong) {
+      return failed(call.table, call.host, FANMILL_BAD_ARGUMENTS, wrong.text);
     } catch (...) {
-      const std::string type = thrown_type();
-      // How a thread is cancelled; to be let through.
-      if (type.ends_with("__forced_unwind")) throw;
-      return failed(table, host, FANMILL_FAILED, "the function threw a " + type);
+      return failed_by_exception(call.table, call.host);
     }
   }
 
-  struct Wrong {
-    std::string text;
-  };
-
-  inline std::string takes(const Offered& offered) {
-    return " (it takes " + offered.signature + ")";
+  // How many of the first `end` C++ parameters are arguments: the place of the next one.
+  static consteval std::size_t arguments_before(std::size_t end) {
+    std::size_t count = 0;
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      ((count += I < end && kIsArgument<Parameter<I>> ? 1 : 0), ...);
+    }(Indexes{});
+    return count;
   }
 
-  inline Wrong wrong_count(const Offered& offered, std::uint64_t count) {
-    return {offered.name + ": the tuple has " + std::to_string(count) +
-            (count == 1 ? " element" : " elements") + takes(offered)};
+  static void describe(Offered& offered, std::string_view source,
+                       std::initializer_list<arg> given) {
+    const std::vector<std::string> names = parameter_names(source);
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      (describe_one<I>(offered, names), ...);
+    }(Indexes{});
+    name_parameters(offered, given);
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+      (check_default<I>(offered), ...);
+    }(Indexes{});
+    if constexpr (std::is_void_v<Result>) {
+      write_signature(offered, "null");
+    } else {
+      write_signature(offered, type_text<std::decay_t<Result>>());
+    }
   }
 
-  // Puts each element's place into `found`, in one pass. `columns`: the parameter of each element
-  // of a positional tuple; empty: by position.
-  inline void find_elements(const Offered& offered, const std::vector<std::size_t>& columns,
-                            std::string_view tuple, const char** found) {
-    const std::size_t parameters = offered.parameters.size();
-    for (std::size_t i = 0; i < parameters; ++i) found[i] = nullptr;
+ private:
+  static constexpr std::size_t kKeptMax = std::size_t{1} << 20;
+  static constexpr std::size_t kArguments = arguments_before(kCount);
+
+  template <std::size_t I>
+  static void describe_one(Offered& offered, const std::vector<std::string>& names) {
+    if constexpr (kIsArgument<Parameter<I>>) {
+      offered.parameters.push_back({names.size() == kCount ? names[I] : std::string(),
+                                    type_text<std::remove_cvref_t<Parameter<I>>>(),
+                                    {}});
+    }
+  }
+  template <std::size_t I>
+  static void check_default(Offered& offered) {
+    if constexpr (kIsArgument<Parameter<I>>) {
+      const ParameterInfo& parameter = offered.parameters[arguments_before(I)];
+      if (!parameter.packed_default || !offered.error.empty()) return;
+      Cursor cursor(*parameter.packed_default);
+      std::remove_cvref_t<Parameter<I>> value{};
+      Misfit misfit;
+      if (!read(cursor, value, misfit)) {
+        offered.error =
+            offered.name + ": the default of " + parameter.name + " is no " + parameter.type;
+      }
+    }
+  }
+
+  template <std::size_t... I>
+  void take_arguments(std::string_view tuple, std::index_sequence<I...>) {
+    // Positional, all there, in order: read on the way.
     Cursor cursor(tuple);
     Head head;
-    if (!cursor.head(head)) throw Wrong{offered.name + ": no tuple"};
-    if (head.kind == Kind::kArray) {
-      if (columns.empty() ? head.number > parameters || head.number < offered.required
-                          : head.number != columns.size()) {
-        throw wrong_count(offered, head.number);
-      }
-      for (std::size_t i = 0; i < head.number; ++i) {
-        const std::size_t parameter = columns.empty() ? i : columns[i];
-        if (parameter < parameters) found[parameter] = cursor.at();
-        if (!cursor.skip()) throw Wrong{offered.name + ": the tuple ends too early"};
-      }
-    } else {
-      for (std::uint64_t i = 0; i < head.number; ++i) {
-        std::string_view name;
-        if (head.kind != Kind::kMap || !read_text(cursor, name)) {
-          throw Wrong{offered.name + ": no tuple"};
-        }
-        std::size_t parameter = static_cast<std::size_t>(i);  // most are in order
-        if (parameter >= parameters || offered.parameters[parameter].name != name) {
-          for (parameter = 0; parameter < parameters; ++parameter) {
-            if (offered.parameters[parameter].name == name) break;
-          }
-        }
-        if (parameter == parameters) {
-          throw Wrong{offered.name + ": there is no parameter " + std::string(name) +
-                      takes(offered)};
-        }
-        found[parameter] = cursor.at();
-        if (!cursor.skip()) throw Wrong{offered.name + ": the tuple ends too early"};
-      }
+    if (columns_.empty() && cursor.head(head) && head.kind == Kind::kArray &&
+        head.number == kArguments) {
+      (take_next<I>(cursor, tuple), ...);
+      return;
     }
+    const char* found[kArguments + 1];
+    find_elements(offered_, columns_, tuple, found);
+    (take_found<I>(found, tuple), ...);
   }
-
-  template <class F>
-  class Instance {
-    using Traits = CallableTraits<F>;
-    using Result = typename Traits::Result;
-    using Parameters = typename Traits::Parameters;
-    static constexpr std::size_t kCount = std::tuple_size_v<Parameters>;
-    using Indexes = std::make_index_sequence<kCount>;
-    template <std::size_t I>
-    using Parameter = typename std::tuple_element_t<I, Parameters>::type;
-
-   public:
-    Instance(const Offered& offered, F& function, const fanmill_binding& binding)
-        : offered_(offered), function_(function) {
-      columns_.assign(binding.parameter_of_column,
-                      binding.parameter_of_column + binding.column_count);
-    }
-
-    int call(const fanmill_call& call) {
-      try {
-        const std::string_view tuple(call.tuple, call.tuple_bytes);
-        take_arguments(tuple, Indexes{});
-        run(call, Indexes{});
-        if (tuple.size() > kKeptMax) storage_.emplace();
-        return FANMILL_OK;
-      } catch (const Wrong& wrong) {
-        return failed(call.table, call.host, FANMILL_BAD_ARGUMENTS, wrong.text);
-      } catch (...) {
-        return failed_by_exception(call.table, call.host);
-      }
-    }
-
-    // How many of the first `end` C++ parameters are arguments: the place of the next one.
-    static consteval std::size_t arguments_before(std::size_t end) {
-      std::size_t count = 0;
-      [&]<std::size_t... I>(std::index_sequence<I...>) {
-        ((count += I < end && kIsArgument<Parameter<I>> ? 1 : 0), ...);
-      }(Indexes{});
-      return count;
-    }
-
-    static void describe(Offered& offered, std::string_view source,
-                         std::initializer_list<arg> given) {
-      const std::vector<std::string> names = parameter_names(source);
-      [&]<std::size_t... I>(std::index_sequence<I...>) {
-        (describe_one<I>(offered, names), ...);
-      }(Indexes{});
-      name_parameters(offered, given);
-      [&]<std::size_t... I>(std::index_sequence<I...>) {
-        (check_default<I>(offered), ...);
-      }(Indexes{});
-      if constexpr (std::is_void_v<Result>) {
-        write_signature(offered, "null");
-      } else {
-        write_signature(offered, type_text<std::decay_t<Result>>());
-      }
-    }
-
-   private:
-    static constexpr std::size_t kKeptMax = std::size_t{1} << 20;
-    static constexpr std::size_t kArguments = arguments_before(kCount);
-
-    template <std::size_t I>
-    static void describe_one(Offered& offered, const std::vector<std::string>& names) {
-      if constexpr (kIsArgument<Parameter<I>>) {
-        offered.parameters.push_back({names.size() == kCount ? names[I] : std::string(),
-                                      type_text<std::remove_cvref_t<Parameter<I>>>(),
-                                      {}});
-      }
-    }
-    template <std::size_t I>
-    static void check_default(Offered& offered) {
-      if constexpr (kIsArgument<Parameter<I>>) {
-        const ParameterInfo& parameter = offered.parameters[arguments_before(I)];
-        if (!parameter.packed_default || !offered.error.empty()) return;
+  template <std::size_t I>
+  void take_next([[maybe_unused]] Cursor& cursor, [[maybe_unused]] std::string_view tuple) {
+    if constexpr (kIsArgument<Parameter<I>>) take<I>(cursor, tuple);
+  }
+  template <std::size_t I>
+  void take_found([[maybe_unused]] const char** found, [[maybe_unused]] std::string_view tuple) {
+    if constexpr (kIsArgument<Parameter<I>>) {
+      const char* const at = found[arguments_before(I)];
+      if (at == nullptr) {
+        const ParameterInfo& parameter = offered_.parameters[arguments_before(I)];
+        if (!parameter.packed_default) {
+          throw Wrong{offered_.name + ": the parameter " + parameter.name + " is missing" +
+                      takes(offered_)};
+        }
         Cursor cursor(*parameter.packed_default);
-        std::remove_cvref_t<Parameter<I>> value{};
-        Misfit misfit;
-        if (!read(cursor, value, misfit)) {
-          offered.error =
-              offered.name + ": the default of " + parameter.name + " is no " + parameter.type;
-        }
+        take<I>(cursor, *parameter.packed_default);
+        return;
       }
-    }
-
-    template <std::size_t... I>
-    void take_arguments(std::string_view tuple, std::index_sequence<I...>) {
-      // Positional, all there, in order: read on the way.
       Cursor cursor(tuple);
+      cursor.back_to(at);
+      take<I>(cursor, tuple);
+    }
+  }
+  template <std::size_t I>
+  void take(Cursor& cursor, std::string_view within) {
+    const char* const begin = cursor.at();
+    Misfit misfit;
+    if (read(cursor, std::get<I>(*storage_), misfit)) return;
+    const char* const end = within.data() + within.size();
+    const auto text = [&](const char* at) {
+      return shown({at, static_cast<std::size_t>(end - at)});
+    };
+    const auto is_int = [&](const char* at) {
+      Cursor there({at, static_cast<std::size_t>(end - at)});
       Head head;
-      if (columns_.empty() && cursor.head(head) && head.kind == Kind::kArray &&
-          head.number == kArguments) {
-        (take_next<I>(cursor, tuple), ...);
-        return;
-      }
-      const char* found[kArguments + 1];
-      find_elements(offered_, columns_, tuple, found);
-      (take_found<I>(found, tuple), ...);
+      return there.head(head) && (head.kind == Kind::kUint || head.kind == Kind::kInt);
+    };
+    using T = std::remove_cvref_t<Parameter<I>>;
+    const ParameterInfo& parameter = offered_.parameters[arguments_before(I)];
+    std::string message = offered_.name + ": " + parameter.name + " should be " +
+                          wanted_text<T>(is_int(begin)) + ", not " + text(begin);
+    if (misfit.at != begin) {
+      message +=
+          ": where " + text(misfit.at) + " is, it should be " + misfit.wanted(is_int(misfit.at));
     }
-    template <std::size_t I>
-    void take_next([[maybe_unused]] Cursor& cursor, [[maybe_unused]] std::string_view tuple) {
-      if constexpr (kIsArgument<Parameter<I>>) take<I>(cursor, tuple);
-    }
-    template <std::size_t I>
-    void take_found([[maybe_unused]] const char** found, [[maybe_unused]] std::string_view tuple) {
-      if constexpr (kIsArgument<Parameter<I>>) {
-        const char* const at = found[arguments_before(I)];
-        if (at == nullptr) {
-          const ParameterInfo& parameter = offered_.parameters[arguments_before(I)];
-          if (!parameter.packed_default) {
-            throw Wrong{offered_.name + ": the parameter " + parameter.name + " is missing" +
-                        takes(offered_)};
-          }
-          Cursor cursor(*parameter.packed_default);
-          take<I>(cursor, *parameter.packed_default);
-          return;
-        }
-        Cursor cursor(tuple);
-        cursor.back_to(at);
-        take<I>(cursor, tuple);
-      }
-    }
-    template <std::size_t I>
-    void take(Cursor& cursor, std::string_view within) {
-      const char* const begin = cursor.at();
-      Misfit misfit;
-      if (read(cursor, std::get<I>(*storage_), misfit)) [[likely]]
-        return;
-      const char* const end = within.data() + within.size();
-      const auto text = [&](const char* at) {
-        return shown({at, static_cast<std::size_t>(end - at)});
-      };
-      using T = std::remove_cvref_t<Parameter<I>>;
-      const ParameterInfo& parameter = offered_.parameters[arguments_before(I)];
-      std::string message = offered_.name + ": " + parameter.name + " should be " +
-                            wanted_text<T>() + ", not " + text(begin);
-      if (misfit.at != begin) {
-        message += ": where " + text(misfit.at) + " is, it should be " + misfit.wanted();
-      }
-      throw Wrong{std::move(message)};
-    }
-
-    template <std::size_t I>
-    decltype(auto) pass(Context& context) {
-      using P = Parameter<I>;
-      if constexpr (kIsContext<P>) {
-        return static_cast<Context&>(context);
-      } else if constexpr (kIsState<P>) {
-        return static_cast<P>(StateOf<std::remove_reference_t<P>>::get());
-      } else if constexpr (std::is_lvalue_reference_v<P>) {
-        return static_cast<P>(std::get<I>(*storage_));
-      } else {
-        return std::move(std::get<I>(*storage_));
-      }
-    }
-
-    template <std::size_t... I>
-    void run(const fanmill_call& call, std::index_sequence<I...>) {
-      Context context(call);
-      Packer packer(value_);
-      value_.clear();
-      if constexpr (std::is_void_v<Result>) {
-        std::invoke(function_, pass<I>(context)...);
-        packer.nil();
-      } else {
-        Codec<std::decay_t<Result>>::write(packer, std::invoke(function_, pass<I>(context)...));
-      }
-      call.table->append(call.host, value_.data(), value_.size());
-      if (value_.capacity() > kKeptMax) std::string().swap(value_);
-    }
-
-    template <std::size_t... I>
-    static auto storage_of(std::index_sequence<I...>) -> std::tuple<Storage<Parameter<I>>...>;
-
-    const Offered& offered_;
-    F& function_;
-    std::vector<std::size_t> columns_;
-    std::optional<decltype(storage_of(Indexes{}))> storage_{std::in_place};
-    std::string value_;
-  };
-
-  // One per function; F is a lambda or other callable, or a pointer to a function.
-  template <class F>
-  struct Kept : Offered {
-    explicit Kept(F f) : function(std::move(f)) {}
-    F function;
-  };
-
-  template <class F>
-  int create(const fanmill_function* self, const fanmill_binding* binding, void** instance) {
-    try {
-      auto* kept = static_cast<Kept<F>*>(const_cast<void*>(self->user));
-      *instance = new Instance<F>(*kept, kept->function, *binding);
-      return FANMILL_OK;
-    } catch (...) {
-      return failed_by_exception(binding->table, binding->host);
-    }
-  }
-  template <class F>
-  int call(const fanmill_function*, void* instance, const fanmill_call* call) {
-    return static_cast<Instance<F>*>(instance)->call(*call);
-  }
-  template <class F>
-  void destroy(const fanmill_function*, void* instance) {
-    delete static_cast<Instance<F>*>(instance);
+    throw Wrong{std::move(message)};
   }
 
-  template <class F>
-  bool add(const char* name, std::string_view source, F function,
-           std::initializer_list<arg> arguments) {
-    auto kept = std::make_shared<Kept<F>>(std::move(function));
-    kept->name = name;
-    Instance<F>::describe(*kept, source, arguments);
-    kept->abi = {.size = sizeof(fanmill_function),
-                 .flags = FANMILL_CHECKS_TUPLES,
-                 .name = kept->name.c_str(),
-                 .signature = kept->signature.c_str(),
-                 .user = kept.get(),
-                 .create = &create<F>,
-                 .call = &call<F>,
-                 .destroy = &destroy<F>};
-    Registry& all = registry();
-    if (all.error.empty()) all.error = kept->error;
-    all.table.push_back(&kept->abi);
-    all.offered.push_back(std::move(kept));
-    return true;
+  template <std::size_t I>
+  decltype(auto) pass(Context& context) {
+    using P = Parameter<I>;
+    if constexpr (kIsContext<P>) {
+      return static_cast<Context&>(context);
+    } else if constexpr (kIsState<P>) {
+      return static_cast<P>(StateOf<std::remove_reference_t<P>>::get());
+    } else if constexpr (std::is_lvalue_reference_v<P>) {
+      return static_cast<P>(std::get<I>(*storage_));
+    } else {
+      return std::move(std::get<I>(*storage_));
+    }
   }
+
+  template <std::size_t... I>
+  void run(const fanmill_call& call, std::index_sequence<I...>) {
+    Context context(call);
+    Packer packer(value_);
+    value_.clear();
+    if constexpr (std::is_void_v<Result>) {
+      std::invoke(function_, pass<I>(context)...);
+      packer.nil();
+    } else {
+      Codec<std::decay_t<Result>>::write(packer, std::invoke(function_, pass<I>(context)...));
+    }
+    call.table->append(call.host, value_.data(), value_.size());
+    if (value_.capacity() > kKeptMax) std::string().swap(value_);
+  }
+
+  template <std::size_t... I>
+  static auto storage_of(std::index_sequence<I...>) -> std::tuple<Storage<Parameter<I>>...>;
+
+  const Offered& offered_;
+  F& function_;
+  std::vector<std::size_t> columns_;
+  std::optional<decltype(storage_of(Indexes{}))> storage_{std::in_place};
+  std::string value_;
+};
+
+// One per function; F is a lambda or other callable, or a pointer to a function.
+template <class F>
+struct Kept : Offered {
+  explicit Kept(F f) : function(std::move(f)) {}
+  F function;
+};
+
+template <class F>
+int create(const fanmill_function* self, const fanmill_binding* binding, void** instance) {
+  try {
+    auto* kept = static_cast<Kept<F>*>(const_cast<void*>(self->user));
+    *instance = new Instance<F>(*kept, kept->function, *binding);
+    return FANMILL_OK;
+  } catch (...) {
+    return failed_by_exception(binding->table, binding->host);
+  }
+}
+template <class F>
+int call(const fanmill_function*, void* instance, const fanmill_call* call) {
+  return static_cast<Instance<F>*>(instance)->call(*call);
+}
+template <class F>
+void destroy(const fanmill_function*, void* instance) {
+  delete static_cast<Instance<F>*>(instance);
+}
+
+template <class F>
+bool add(const char* name, std::string_view source, F function,
+         std::initializer_list<arg> arguments) {
+  auto kept = std::make_shared<Kept<F>>(std::move(function));
+  kept->name = name;
+  Instance<F>::describe(*kept, source, arguments);
+  kept->abi = {.size = sizeof(fanmill_function),
+               .flags = FANMILL_CHECKS_TUPLES,
+               .name = kept->name.c_str(),
+               .signature = kept->signature.c_str(),
+               .user = kept.get(),
+               .create = &create<F>,
+               .call = &call<F>,
+               .destroy = &destroy<F>};
+  Registry& all = registry();
+  if (all.error.empty()) all.error = kept->error;
+  all.table.push_back(&kept->abi);
+  all.offered.push_back(std::move(kept));
+  return true;
+}
 
 }  // namespace detail
 }  // namespace fanmill::inline plugin_abi1
+#pragma GCC visibility pop
