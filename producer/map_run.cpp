@@ -395,15 +395,6 @@ void unblock_signals() {
 
 int run_map(MapOptions options, std::unique_ptr<TupleSource> source) {
   Console console(!options.quiet);
-  int output = STDOUT_FILENO;
-  if (options.output_path) {
-    output = open(options.output_path->c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (output < 0) {
-      return tell(console, {ErrorCode::kUsage, fmt::format("cannot write to \"{}\": {} (-o)",
-                                                           *options.output_path, strerror(errno))});
-    }
-  }
-  const Fd output_fd(output);
   ChannelContext context;
   std::optional<PrivateRun> here;
   if (!options.broker) {
@@ -414,6 +405,15 @@ int run_map(MapOptions options, std::unique_ptr<TupleSource> source) {
     if (!started) return tell(console, started.error());
     here.emplace(std::move(*started));
   }
+  int output = STDOUT_FILENO;
+  if (options.output_path) {
+    output = open(options.output_path->c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (output < 0) {
+      return tell(console, {ErrorCode::kUsage, fmt::format("cannot write to \"{}\": {} (-o)",
+                                                           *options.output_path, strerror(errno))});
+    }
+  }
+  const Fd output_fd(output);
   const bool is_private = here.has_value();
   auto client = Client::connect(context, is_private ? here->endpoint() : *options.broker);
   if (!client) {
