@@ -52,8 +52,10 @@ int map_command(std::vector<std::string> args) {
   std::string path;
   RunOptions options;
   set_usage(app, "Usage: fanmill map [OPTIONS] FUNCTION INPUT");
-  app.add_option("FUNCTION", function,
-                 "What to call: sleep, sleep_print, echo, identity, or whatever workers offer");
+  app.add_option(
+      "FUNCTION", function,
+      "What to call: sleep, sleep_print, echo, identity, or what a plugin or worker offers "
+      "(fanmill functions)");
   app.add_option("INPUT", path, "Where the tuples come from (below)");
   options.add_to(app, false);
   app.footer(kFooter);

@@ -102,13 +102,15 @@ tl::unexpected<Failure> failure(ErrorCode code, std::string message) {
   return tl::make_unexpected(std::move(out));
 }
 
-// Passes over values of a few bytes, as most results are, without the general reader.
+// Most results are a number, a bool or nothing, and need no general reader.
 bool is_one_value(std::string_view bytes) {
-  if (bytes.size() == 1) {
-    const auto byte = static_cast<unsigned char>(bytes[0]);
-    if (byte < 0x80 || byte >= 0xe0 || byte == 0xc0 || byte == 0xc2 || byte == 0xc3) return true;
+  if (bytes.empty()) return false;
+  const auto byte = static_cast<unsigned char>(bytes[0]);
+  if (byte < 0x80 || byte >= 0xe0 || byte == 0xc0 || byte == 0xc2 || byte == 0xc3) {
+    return bytes.size() == 1;
   }
-  if (bytes.size() == 9 && static_cast<unsigned char>(bytes[0]) == 0xcb) return true;
+  if (byte >= 0xcc && byte <= 0xd3) return bytes.size() == 1 + (std::size_t{1} << (byte & 3U));
+  if (byte == 0xcb) return bytes.size() == 9;
   std::size_t at = 0;
   return skip_msgpack(bytes, at, 1) && at == bytes.size();
 }
