@@ -195,7 +195,9 @@ bool Executor::run_work(const executor::Work& work) {
     } else {
       call.index = work.first + i;
       run_task(*function, call);
-      if (reporter_.has_just_read_the_clock() && !holds_socket()) lose_socket();
+      if (options_.watches_socket && reporter_.has_just_read_the_clock() && !holds_socket()) {
+        lose_socket();
+      }
     }
     // Nothing is decided by seeing this late, so it need not wait for the other cores.
     page.finished.store(position + 1, std::memory_order_release);

@@ -20,6 +20,7 @@ class Executor {
     int socket = executor::kSocketFd;
     executor::Page* page = nullptr;
     PrintedFiles printed;
+    bool watches_socket = false;  // functions run here that may close it
   };
   Executor(Registry registry, Options options);
 

@@ -142,6 +142,7 @@ int main(int argc, char** argv) {
   worker::Executor::Options options{executor::kSocketFd, page, {STDOUT_FILENO, STDERR_FILENO}};
   if (!arguments.plugins.empty()) {
     if (!add_plugins(registry, arguments, page)) return worker::kPluginRefused;
+    options.watches_socket = true;
     options.socket = out_of_the_way(options.socket);
     options.printed = {out_of_the_way(STDOUT_FILENO), out_of_the_way(STDERR_FILENO)};
   }
