@@ -27,6 +27,7 @@ Usage: fanmill COMMAND [OPTIONS] ...
 
   map FUNCTION INPUT       call a function for every tuple; results in input order
   exec INPUT -- CMD ARG... run a command for every tuple
+  functions                what can be called, with signatures
   broker                   a broker of its own, for several producers and workers
   worker                   offers this host's cores to a broker
 
@@ -82,8 +83,9 @@ int run(int argc, char** argv) {
     return command == "map" ? producer::map_command(std::move(args))
                             : producer::exec_command(std::move(args));
   }
+  if (command == "functions") return producer::functions_command(std::move(args));
   std::fprintf(stderr,
-               "fanmill: no command \"%s\"; there are map, exec, broker and worker "
+               "fanmill: no command \"%s\"; there are map, exec, functions, broker and worker "
                "(fanmill --help)\n",
                argv[1]);
   return 2;

@@ -85,6 +85,9 @@ class Run {
     progress_.slots(options_.slots);
   }
 
+  // Of a private run: readable once it has no worker any more.
+  void watch_worker(int ended_fd) { worker_ended_fd_ = ended_fd; }
+
   // True: everything came to its end by itself. False: whatever still runs is to be killed.
   bool loop() {
     began_ = mono_now();
@@ -189,7 +192,8 @@ class Run {
 
   void turn() {
     std::vector<pollfd> fds{{.fd = signals_.get(), .events = POLLIN, .revents = 0},
-                            {.fd = writer_.event_fd(), .events = POLLIN, .revents = 0}};
+                            {.fd = writer_.event_fd(), .events = POLLIN, .revents = 0},
+                            {.fd = worker_ended_fd_, .events = POLLIN, .revents = 0}};
     const bool may_feed = feeding_ && session_.may_submit(job_);
     if (may_feed && source_waits_) {
       fds.push_back({.fd = source_->wait_fd(), .events = POLLIN, .revents = 0});
@@ -200,7 +204,11 @@ class Run {
     for (Notice& notice : client_.pump(timeout, fds)) take(notice);
     if (fds[0].revents != 0) read_signals();
     if (fds[1].revents != 0) read_writer();
-    if (fds.size() > 2 && fds[2].revents != 0) source_waits_ = false;
+    if (fds[2].revents != 0) {
+      end_.error = Error{ErrorCode::kSystem, "no executor of this run starts any more"};
+      killed_ = true;
+    }
+    if (fds.size() > 3 && fds[3].revents != 0) source_waits_ = false;
     watch_connection();
     shown_.draw(progress_, mono_now());
   }
@@ -366,6 +374,7 @@ class Run {
   RunStats stats_;
   const Fd signals_;
 
+  int worker_ended_fd_ = -1;
   JobHandle job_;
   ChunkBuilder chunk_;
   std::uint64_t chunk_tuples_;
@@ -405,6 +414,16 @@ void unblock_signals() {
 int run_map(MapOptions options, std::unique_ptr<TupleSource> source) {
   Console console(!options.quiet && options.progress != ProgressMode::kJson &&
                   options.progress != ProgressMode::kNone);
+  ChannelContext context;
+  std::optional<PrivateRun> here;
+  if (!options.broker) {
+    auto started = PrivateRun::start(context, {.slots = options.slots,
+                                               .allow_exec = true,
+                                               .plugins = options.plugins,
+                                               .results_cap = options.spill_max});
+    if (!started) return tell(console, started.error());
+    here.emplace(std::move(*started));
+  }
   int output = STDOUT_FILENO;
   if (options.output_path) {
     output = open(options.output_path->c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -421,14 +440,6 @@ int run_map(MapOptions options, std::unique_ptr<TupleSource> source) {
     if (!logging) return tell(console, logging.error());
     writer = std::move(*logging);
   }
-  ChannelContext context;
-  std::optional<PrivateRun> here;
-  if (!options.broker) {
-    auto started = PrivateRun::start(
-        context, {.slots = options.slots, .allow_exec = true, .results_cap = options.spill_max});
-    if (!started) return tell(console, started.error());
-    here.emplace(std::move(*started));
-  }
   const bool is_private = here.has_value();
   const auto address = is_private ? Result<Address>(Address(here->endpoint()))
                                   : find_broker(*options.broker, "producer");
@@ -443,6 +454,7 @@ int run_map(MapOptions options, std::unique_ptr<TupleSource> source) {
     return tell(console, error);
   }
   Run run(std::move(options), std::move(source), output, std::move(writer), console, *client);
+  if (is_private) run.watch_worker(here->worker_ended_fd());
   const bool ended_by_itself = run.loop();
   if (!ended_by_itself && !is_private) run.cancel_at_broker();
   here.reset();

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "producer/progress_output.hpp"
 #include "producer/source.hpp"
@@ -23,6 +24,7 @@ struct MapOptions {
   std::optional<std::string> broker;       // else a private run
   std::uint32_t slots = 0;                 // of a private run; 0: the cores this process may use
   std::uint64_t spill_max = limits::kResultsCap;  // of a private run
+  std::vector<std::string> plugins = {};          // of a private run
   bool quiet = false;
   ProgressMode progress = ProgressMode::kAuto;
 

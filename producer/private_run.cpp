@@ -1,5 +1,6 @@
 #include "producer/private_run.hpp"
 
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <optional>
@@ -10,6 +11,7 @@
 #include "broker/loop.hpp"
 #include "broker/memory_store.hpp"
 #include "worker/agent.hpp"
+#include "worker/executor_probe.hpp"
 
 namespace fanmill {
 namespace {
@@ -27,6 +29,7 @@ struct PrivateRun::State {
   std::optional<worker::Agent> agent;
   std::uint32_t slots = 0;
   std::string endpoint = kEndpoint;
+  int worker_ended = -1;  // an eventfd
   std::thread broker_thread;
   std::thread agent_thread;
 
@@ -42,6 +45,7 @@ struct PrivateRun::State {
       broker->request_stop();
       broker_thread.join();
     }
+    if (worker_ended >= 0) close(worker_ended);
   }
 };
 
@@ -52,6 +56,11 @@ PrivateRun::~PrivateRun() = default;
 
 const std::string& PrivateRun::endpoint() const { return state_->endpoint; }
 std::uint32_t PrivateRun::slots() const { return state_->slots; }
+int PrivateRun::worker_ended_fd() const { return state_->worker_ended; }
+
+Result<std::vector<FunctionOffer>> private_offers(const std::vector<std::string>& plugins) {
+  return worker::probe_executor({.executor_path = {}, .plugins = plugins});
+}
 
 Result<PrivateRun> PrivateRun::start(ChannelContext& context, const PrivateRunOptions& options) {
   auto state = std::make_unique<State>();
@@ -72,15 +81,24 @@ Result<PrivateRun> PrivateRun::start(ChannelContext& context, const PrivateRunOp
   agent_options.name = "local";
   agent_options.slots = options.slots;
   agent_options.allow_exec = options.allow_exec;
+  agent_options.plugins = options.plugins;
   agent_options.reconnect_quietly = true;
   auto agent = worker::Agent::make(context, std::move(agent_options));
   if (!agent) return tl::make_unexpected(agent.error());
   state->agent.emplace(std::move(*agent));
   state->slots = state->agent->slots();
 
+  state->worker_ended = eventfd(0, EFD_CLOEXEC);
+  if (state->worker_ended < 0) return fail(ErrorCode::kSystem, "cannot make an eventfd");
+
   State* const shared = state.get();
   shared->broker_thread = std::thread([shared] { shared->broker->run(); });
-  shared->agent_thread = std::thread([shared] { shared->agent->run(); });
+  shared->agent_thread = std::thread([shared] {
+    const std::uint64_t one = 1;
+    if (shared->agent->run() != 0) {
+      static_cast<void>(!write(shared->worker_ended, &one, sizeof one));
+    }
+  });
   return PrivateRun(std::move(state));
 }
 

@@ -6,23 +6,30 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "proto/channel.hpp"
 #include "proto/error.hpp"
 #include "proto/limits.hpp"
+#include "proto/messages.hpp"
 
 namespace fanmill {
 
 struct PrivateRunOptions {
   std::uint32_t slots = 0;  // 0: the cores this process may use
   bool allow_exec = true;
+  std::vector<std::string> plugins = {};
   std::uint64_t results_cap = limits::kResultsCap;  // bytes of results that wait for the reader
 };
 
+// What the workers of such a run offer, as an executor process says it; by name. kUsage: a plugin
+// cannot be used.
+Result<std::vector<FunctionOffer>> private_offers(const std::vector<std::string>& plugins);
+
 class PrivateRun {
  public:
-  // Both threads run and the endpoint can be connected to. Signals must be blocked already in the
-  // calling thread.
+  // kUsage: a plugin cannot be used. Both threads run and the endpoint can be connected to. Signals
+  // must be blocked already in the calling thread.
   static Result<PrivateRun> start(ChannelContext& context, const PrivateRunOptions& options);
   PrivateRun(PrivateRun&&) noexcept;
   PrivateRun& operator=(PrivateRun&&) noexcept;
@@ -30,6 +37,8 @@ class PrivateRun {
 
   const std::string& endpoint() const;
   std::uint32_t slots() const;
+  // Readable once the worker has given up: no executor starts any more (the log says why).
+  int worker_ended_fd() const;
 
  private:
   struct State;

@@ -21,6 +21,7 @@
 #include "worker/agent_core.hpp"
 #include "worker/cpu_count.hpp"
 #include "worker/executor_pool.hpp"
+#include "worker/executor_probe.hpp"
 
 namespace fanmill::worker {
 namespace {
@@ -48,13 +49,6 @@ std::uint64_t random_number() {
              static_cast<std::uint64_t>(getpid()) << 32;
   }
   return number;
-}
-
-std::string executor_beside_program() {
-  std::array<char, 4096> path{};
-  const ssize_t size = readlink("/proc/self/exe", path.data(), path.size() - 1);
-  const std::string self(path.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
-  return self.substr(0, self.rfind('/') + 1) + "fanmill-executor";
 }
 
 template <class... F>
@@ -116,8 +110,12 @@ tl::expected<Agent, Error> Agent::make(ChannelContext& context, AgentOptions opt
   if (options.executor_path.empty()) options.executor_path = executor_beside_program();
 
   auto state = std::make_unique<State>(context, std::move(options));
-  auto pool = ExecutorPool::make(
-      {state->options.executor_path, state->options.slots, state->options.allow_exec});
+  const AgentOptions& told = state->options;
+  if (!told.plugins.empty()) {
+    auto offers = probe_executor({told.executor_path, told.plugins});
+    if (!offers) return tl::make_unexpected(std::move(offers.error()));
+  }
+  auto pool = ExecutorPool::make({told.executor_path, told.slots, told.allow_exec, told.plugins});
   if (!pool) return tl::make_unexpected(std::move(pool.error()));
   state->pool.emplace(std::move(*pool));
   state->requests = Fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -172,7 +170,9 @@ int Agent::State::run() {
       break;
     }
     if (pool->silent_deaths() + failed_starts > kSilentDeathsMax * options.slots) {
-      spdlog::error("executors end before they begin: {} does not run here", options.executor_path);
+      spdlog::error("executors end before they begin: {} does not run here{}{}",
+                    options.executor_path, pool->silent_words().empty() ? "" : ": ",
+                    pool->silent_words());
       result = kSystemRefused;
       break;
     }
@@ -230,6 +230,10 @@ void Agent::State::receive() {
       spdlog::warn("the broker sent what is no message: {}", envelope.error().message);
       events.emplace_back(BrokerLost{std::move(envelope.error())});
       return;
+    }
+    if (const auto* stop = std::get_if<StopJob>(&envelope->message);
+        stop != nullptr && stop->grace_ms != CancelJob::kNoKill) {
+      pool->job_is_stopped(stop->job);
     }
     if (const auto* refused = std::get_if<Refused>(&envelope->message)) {
       spdlog::error("the broker refused: {}", refused->message);

@@ -18,12 +18,14 @@ struct AgentOptions {
   std::string name;           // empty: the host's name
   std::string executor_path;  // empty: fanmill-executor beside the running program
   bool allow_exec = false;    // offer to run commands
-  bool reconnect_quietly = false;  // a private run: no log line about the first connection
+  std::vector<std::string> plugins = {};  // shared libraries whose functions are offered
+  bool reconnect_quietly = false;         // a private run: no log line about the first connection
 };
 
 class Agent {
  public:
-  // Starts nothing yet. kSystem where the executor program is missing.
+  // Starts nothing yet, but an executor that shows whether the plugins can be used (kUsage if not).
+  // kSystem where the executor program is missing.
   static tl::expected<Agent, Error> make(ChannelContext& context, AgentOptions options);
   Agent(Agent&&) noexcept;
   ~Agent();  // kills what still runs; no process is left

@@ -1,6 +1,7 @@
 #include "worker/executor.hpp"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -130,6 +131,7 @@ bool Executor::next_frame(std::string_view& body) {
 
 bool Executor::write_reports() {
   const bool written = write_all(options_.socket, reporter_.frames());
+  if (!written && (errno == EBADF || errno == ENOTSOCK)) lose_socket();
   reporter_.written();
   return written;
 }
@@ -168,6 +170,7 @@ bool Executor::run_work(const executor::Work& work) {
   Call call;
   call.token = work.token;
   call.attempt = work.attempt;
+  call.job = work.job;
   std::size_t at = 0;
   Result<void> readable;
   for (std::uint32_t i = 0; i < work.skip && readable; ++i) {
@@ -192,6 +195,9 @@ bool Executor::run_work(const executor::Work& work) {
     } else {
       call.index = work.first + i;
       run_task(*function, call);
+      if (options_.watches_socket && reporter_.has_just_read_the_clock() && !holds_socket()) {
+        lose_socket();
+      }
     }
     // Nothing is decided by seeing this late, so it need not wait for the other cores.
     page.finished.store(position + 1, std::memory_order_release);
@@ -199,9 +205,30 @@ bool Executor::run_work(const executor::Work& work) {
       reporter_.close();
       if (!write_reports()) return false;
     }
+    if (call.executor_is_spent) {
+      reporter_.close();
+      write_reports();
+      return false;
+    }
   }
   reporter_.close();
   return true;
+}
+
+// Asked as often as the clock is read, so that it costs next to nothing and names the task, or one
+// a few microseconds later.
+bool Executor::holds_socket() const { return fcntl(options_.socket, F_GETFD) >= 0; }
+
+// A function closed descriptors that are not its own: nothing can be reported any more. The task
+// counts as running still, so that it is charged.
+void Executor::lose_socket() {
+  executor::Page& page = *options_.page;
+  const std::uint64_t started = page.started.load();
+  if (started > 0) page.finished.store(started - 1);
+  constexpr std::string_view kLastWords =
+      "fanmill: the function closed descriptors that it had not opened\n";
+  static_cast<void>(!write(STDERR_FILENO, kLastWords.data(), kLastWords.size()));
+  _exit(1);
 }
 
 void Executor::run_task(Function& function, Call& call) {
@@ -222,6 +249,7 @@ void Executor::run_task(Function& function, Call& call) {
         failure_of(ErrorCode::kLimit, "the value is longer than the limit of " +
                                           std::to_string(limits::kValueBytesMax) + " bytes"));
   }
+  if (std::exchange(call.has_printed, false)) reporter_.has_printed();
   if (result) {
     reporter_.succeeded(call.out, call.err);
   } else {

@@ -20,6 +20,7 @@ class Executor {
     int socket = executor::kSocketFd;
     executor::Page* page = nullptr;
     PrintedFiles printed;
+    bool watches_socket = false;  // functions run here that may close it
   };
   Executor(Registry registry, Options options);
 
@@ -43,6 +44,8 @@ class Executor {
   // The agent lowered the end: nothing from `position` on is begun.
   bool stop_at(std::uint64_t position);
   void run_task(Function& function, Call& call);
+  bool holds_socket() const;
+  [[noreturn]] void lose_socket();
   bool write_reports();
 
   Registry registry_;

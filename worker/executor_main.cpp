@@ -5,14 +5,19 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "worker/executor.hpp"
 #include "worker/functions/function.hpp"
+#include "worker/functions/plugin.hpp"
 
 namespace {
 
@@ -35,6 +40,57 @@ bool parsed_slot(std::string_view text, std::uint32_t& slot) {
   return error == std::errc() && stopped == end && slot > 0;
 }
 
+// fanmill-executor [--commands SLOT | --slot SLOT] [--plugin FILE]...
+struct Arguments {
+  bool commands = false;
+  std::uint32_t slot = 1;
+  std::vector<std::string> plugins;
+
+  bool parse(int argc, char** argv) {
+    for (int i = 1; i < argc; i += 2) {
+      const std::string_view option = argv[i];
+      if (i + 1 == argc) return false;
+      if (option == "--plugin") {
+        plugins.emplace_back(argv[i + 1]);
+      } else if (option == "--commands" || option == "--slot") {
+        commands = commands || option == "--commands";
+        if (!parsed_slot(argv[i + 1], slot)) return false;
+      } else {
+        return false;
+      }
+    }
+    return true;
+  }
+};
+
+// The same file under a number that a function hardly closes or replaces by mistake.
+int out_of_the_way(int fd) {
+  constexpr int kHighest = 16384;  // the kernel keeps a table up to there
+  constexpr int kFromTop = 16;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return fd;
+  const int top = static_cast<int>(std::min<rlim_t>(limit.rlim_cur, kHighest));
+  const int other = fcntl(fd, F_DUPFD_CLOEXEC, std::max(0, top - kFromTop));
+  return other >= 0 ? other : fd;
+}
+
+// False: one of them cannot be used, and stderr says why.
+bool add_plugins(worker::Registry& registry, const Arguments& arguments,
+                 const executor::Page* page) {
+  for (const std::string& file : arguments.plugins) {
+    if (auto added = worker::add_plugin(registry, file, page, arguments.slot); !added) {
+      fprintf(stderr, "%s\n", added.error().message.c_str());
+      return false;
+    }
+  }
+  // What they print while they are loaded belongs to no task.
+  if (!arguments.plugins.empty()) {
+    fflush(stdout);
+    static_cast<void>(!ftruncate(STDOUT_FILENO, 0));
+  }
+  return true;
+}
+
 int usage() {
   fputs(
       "fanmill-executor is started by fanmill-worker, with a socket as descriptor 3 and a shared\n"
@@ -46,11 +102,10 @@ int usage() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  // fanmill-executor [--commands SLOT]
-  std::uint32_t slot = 0;
-  const bool commands =
-      argc == 3 && strcmp(argv[1], "--commands") == 0 && parsed_slot(argv[2], slot);
-  if (argc > 1 && !commands) return usage();
+  Arguments arguments;
+  if (!arguments.parse(argc, argv)) return usage();
+  const bool commands = arguments.commands;
+  const std::uint32_t slot = arguments.slot;
   void* mapped =
       mmap(nullptr, executor::kPageBytes, PROT_READ | PROT_WRITE, MAP_SHARED, executor::kPageFd, 0);
   if (mapped == MAP_FAILED || fcntl(executor::kSocketFd, F_SETFD, FD_CLOEXEC) != 0 ||
@@ -84,8 +139,14 @@ int main(int argc, char** argv) {
     worker::add_command_function(
         registry, {&page->command_group, executor::kSocketFd, slot, worker::kParkingPlace, errors});
   }
-  worker::Executor executor(std::move(registry),
-                            {executor::kSocketFd, page, {STDOUT_FILENO, STDERR_FILENO}});
+  worker::Executor::Options options{executor::kSocketFd, page, {STDOUT_FILENO, STDERR_FILENO}};
+  if (!arguments.plugins.empty()) {
+    if (!add_plugins(registry, arguments, page)) return worker::kPluginRefused;
+    options.watches_socket = true;
+    options.socket = out_of_the_way(options.socket);
+    options.printed = {out_of_the_way(STDOUT_FILENO), out_of_the_way(STDERR_FILENO)};
+  }
+  worker::Executor executor(std::move(registry), options);
   if (executor.run() != 0) _exit(1);
   end_everything();
 }

@@ -44,6 +44,11 @@ Fd printed_file(const char* name) {
   return lifted(std::move(file));
 }
 
+std::string last_line(std::string_view text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
+  return std::string(text.substr(text.rfind('\n') + 1));
+}
+
 void kill_group(pid_t group) {
   if (group > 1) ::kill(-group, SIGKILL);
 }
@@ -120,6 +125,11 @@ Result<void> ExecutorPool::start(std::uint32_t slot) {
 
   std::vector<std::string> command = {options_.executor_path};
   if (options_.commands) command.insert(command.end(), {"--commands", std::to_string(slot + 1)});
+  if (!options_.plugins.empty())
+    command.insert(command.end(), {"--slot", std::to_string(slot + 1)});
+  for (const std::string& file : options_.plugins) {
+    command.insert(command.end(), {"--plugin", file});
+  }
   ArgumentVector arguments(command);
   SpawnRequest request;
   request.paths = {options_.executor_path};
@@ -202,6 +212,12 @@ ExecutorFreed ExecutorPool::lower_end(const LowerEnd& duty) {
 
 void ExecutorPool::kill(std::uint32_t slot) {
   if (Process* const process_to_kill = process(slot)) kill_group(process_to_kill->spawned.pid);
+}
+
+void ExecutorPool::job_is_stopped(JobId job) {
+  for (const auto& one : processes_) {
+    if (one) one->page->stopped_job.store(job.value);
+  }
 }
 
 void ExecutorPool::send(std::uint32_t slot, Outgoing frame) {
@@ -422,7 +438,6 @@ void ExecutorPool::buried(std::uint32_t slot, std::vector<Event>& events) {
   }
   waitid(P_PIDFD, static_cast<id_t>(dead.spawned.pidfd.get()), &ended, WEXITED);
 
-  if (!dead.said_hello) ++silent_deaths_;
   ExecutorDied died;
   died.slot = slot;
   died.started = dead.page->started.load();
@@ -438,6 +453,10 @@ void ExecutorPool::buried(std::uint32_t slot, std::vector<Event>& events) {
   }
   died.output_tail = read_head_tail(dead.out.get());
   died.error_tail = read_head_tail(dead.err.get());
+  if (!dead.said_hello) {
+    ++silent_deaths_;
+    silent_words_ = last_line(died.error_tail);
+  }
   events.emplace_back(std::move(died));
   processes_[slot].reset();
   reap_strangers();

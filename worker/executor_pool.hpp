@@ -21,6 +21,7 @@ class ExecutorPool {
     std::string executor_path;
     std::uint32_t slots = 0;
     bool commands = false;  // the executors offer to run commands
+    std::vector<std::string> plugins = {};
   };
   static Result<ExecutorPool> make(Options options);
   ExecutorPool(ExecutorPool&&) noexcept = default;
@@ -33,6 +34,8 @@ class ExecutorPool {
   void forget(const DealForget& duty);
   ExecutorFreed lower_end(const LowerEnd& duty);
   void kill(std::uint32_t slot);
+  // What runs of this job will be killed: functions that ask are told.
+  void job_is_stopped(JobId job);
   // Frames handed over since are written as far as the sockets take them.
   void flush();
 
@@ -44,6 +47,8 @@ class ExecutorPool {
 
   // Executors of a slot that ended without a word, in a row.
   std::uint32_t silent_deaths() const { return silent_deaths_; }
+  // The last line that the last one of them left on stderr.
+  const std::string& silent_words() const { return silent_words_; }
   std::optional<pid_t> pid_of(std::uint32_t slot) const;
 
  private:
@@ -103,6 +108,7 @@ class ExecutorPool {
   std::vector<std::unique_ptr<Process>> processes_;
   std::vector<std::uint32_t> unflushed_;
   std::uint32_t silent_deaths_ = 0;
+  std::string silent_words_;
 };
 
 }  // namespace fanmill::worker

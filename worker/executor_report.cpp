@@ -109,7 +109,7 @@ void Reporter::ended(Outcome outcome, std::string& out, std::string& err) {
     out.clear();
     err.clear();
   }
-  if (__fpending(stdout) > 0) collect_printed();
+  if (has_printed_ || __fpending(stdout) > 0) collect_printed();
   if (cheap_ticks() - last_ticks_ > ticks_worth_reading_) read_clock();
   if (values_.size() + output_bytes_ >= kValuesWorthSending) due_ = true;
 }
@@ -133,6 +133,7 @@ void Reporter::read_clock() {
 
 void Reporter::collect_printed() {
   if (printed_.out < 0 && printed_.err < 0) return;
+  has_printed_ = false;
   fflush(stdout);
   std::string out = take_printed(printed_.out);
   std::string err = take_printed(printed_.err);

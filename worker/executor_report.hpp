@@ -32,6 +32,9 @@ class Reporter {
   // The next task ended. `out` and `err`: what it captured by itself.
   void succeeded(std::string& out, std::string& err);
   void failed(Failure failure, std::string& out, std::string& err);
+  // The next task that ends wrote to its stderr.
+  void has_printed() { has_printed_ = true; }
+  bool has_just_read_the_clock() const { return unread_tasks_ == 0; }
 
   // The report is turned into a frame, if it has tasks.
   void close();
@@ -70,6 +73,7 @@ class Reporter {
   std::uint64_t ticks_worth_reading_ = 0;
   std::uint32_t unread_tasks_ = 0;  // since the clock was read
   bool due_ = false;
+  bool has_printed_ = false;
 };
 
 }  // namespace fanmill::worker

@@ -4,13 +4,14 @@ add_library(fanmill_functions STATIC
   functions/builtin.cpp
   functions/command.cpp
   functions/command_setting.cpp
+  functions/plugin.cpp
   functions/registry.cpp
   captured.cpp
   executor.cpp
   executor_report.cpp
   parked_pipe.cpp
   spawn.cpp)
-target_link_libraries(fanmill_functions PUBLIC fanmill_proto)
+target_link_libraries(fanmill_functions PUBLIC fanmill_proto ${CMAKE_DL_LIBS})
 
 add_executable(fanmill-executor executor_main.cpp)
 target_link_libraries(fanmill-executor PRIVATE fanmill_functions)
@@ -19,7 +20,8 @@ target_link_libraries(fanmill-executor PRIVATE fanmill_functions)
 add_library(fanmill_worker_io STATIC
   agent.cpp
   cpu_count.cpp
-  executor_pool.cpp)
+  executor_pool.cpp
+  executor_probe.cpp)
 target_link_libraries(fanmill_worker_io PUBLIC fanmill_worker_core fanmill_functions fanmill_channel)
 
 add_executable(fanmill-worker main.cpp)

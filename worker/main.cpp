@@ -46,6 +46,8 @@ Examples:
       on any host: one slot per core that this process may use
   fanmill-worker --broker ipc:///run/user/1000/fanmill.sock --slots 4 --allow-exec
       four slots, which also run commands ("fanmill exec")
+  fanmill-worker --broker ipc:///run/user/1000/fanmill.sock --plugin ./norm.so
+      offers the functions of a plugin; several --plugin are fine
 
 SIGTERM or SIGINT once: gives back what is not started, finishes what runs, leaves.
 Twice: kills what runs, leaves at once. The broker deals those tasks again.)";
@@ -102,6 +104,10 @@ int main(int argc, char** argv) {
   app.add_option("--name", options.name, "shown in reports; HOST-PID by default")
       ->type_name("NAME");
   app.add_flag("--allow-exec", options.allow_exec, "run commands too, not only named functions");
+  app.add_option("--plugin", options.plugins,
+                 "a shared library whose functions are offered too (<fanmill/plugin.hpp>)")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
   app.add_flag("-v,--verbose", verbose, "log what happens, not only what goes wrong");
   try {
     app.parse(argc, argv);

@@ -8,5 +8,6 @@ namespace fanmill::producer {
 
 int map_command(std::vector<std::string> args);
 int exec_command(std::vector<std::string> args);
+int functions_command(std::vector<std::string> args);
 
 }  // namespace fanmill::producer

@@ -39,6 +39,7 @@ Examples:
   fanmill map --format csv --columns seed,value,run_s echo params.csv
   fanmill map --progress=json --quiet -o out.jsonl identity in.jsonl     # progress for programs, on stderr
   fanmill map --format csv -o results.csv --retries 2 --timeout 5m echo params.csv
+  fanmill map --plugin ./norm.so norm points.csv             # a function of one's own, in C++
   fanmill map --broker ipc:///tmp/mill/broker identity in.jsonl
 
 Exit status: 0 all tasks succeeded, 1 some failed, 2 usage or malformed input, 3 broker or system,
@@ -59,8 +60,10 @@ int map_command(std::vector<std::string> args) {
   std::string path;
   RunOptions options;
   set_usage(app, "Usage: fanmill map [OPTIONS] FUNCTION INPUT");
-  app.add_option("FUNCTION", function,
-                 "What to call: sleep, sleep_print, echo, identity, or whatever workers offer");
+  app.add_option(
+      "FUNCTION", function,
+      "What to call: sleep, sleep_print, echo, identity, or what a plugin or worker offers "
+      "(fanmill functions)");
   app.add_option("INPUT", path, "Where the tuples come from (below)");
   options.add_to(app, false);
   app.footer(kFooter);

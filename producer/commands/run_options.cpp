@@ -13,6 +13,7 @@
 
 #include "producer/command_preview.hpp"
 #include "producer/commands/command_options.hpp"
+#include "producer/commands/plugin_option.hpp"
 #include "producer/console.hpp"
 #include "producer/exit_code.hpp"
 #include "producer/grouped_source.hpp"
@@ -132,6 +133,7 @@ void RunOptions::add_to(CLI::App& app, bool command) {
   app.add_option("--timeout", time_limit,
                  "Kill a task that runs longer: 90s, 5m, 1h30m, or 300% of the median run time")
       ->type_name("DURATION");
+  if (!command) add_plugin_option(app, plugins);
   if (command) {
     app.add_flag("--tag", tag,
                  "With --format values: begin each line of output with the parameters and a tab");
@@ -174,6 +176,9 @@ Result<MapOptions> RunOptions::resolve(JobOptions job) const {
     }
     out.broker = broker;
   }
+  auto files = checked_plugins(plugins, broker);
+  if (!files) return tl::make_unexpected(files.error());
+  out.plugins = std::move(*files);
   if (!output.empty()) out.output_path = output;
   if (format == "jsonl") out.writer.format = OutputFormat::kJsonLines;
   if (format == "csv") out.writer.format = OutputFormat::kCsv;

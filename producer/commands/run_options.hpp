@@ -38,6 +38,7 @@ struct RunOptions {
   std::string wait_workers;  // empty: 5 s at a broker, not at all in a private run
   std::string spill_max;     // empty: limits::kResultsCap
   std::string limit;         // empty: none
+  std::vector<std::string> plugins;
   std::uint32_t retries = 0;
   bool dry_run = false;
   bool unordered = false;

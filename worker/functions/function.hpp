@@ -23,10 +23,14 @@ struct Call {
   TaskIndex index;
   AttemptToken token;
   std::uint32_t attempt = 1;
+  JobId job;
   std::string* values = nullptr;  // exactly one msgpack value is appended on success
   // What the function captured by itself; what it prints is captured around it.
   std::string out;
   std::string err;
+  // Said by the function: it wrote to this process's stderr; this process cannot go on for long.
+  bool has_printed = false;
+  bool executor_is_spent = false;
 };
 
 // A function bound to one job. Called by one thread, one task after another.
@@ -51,7 +55,10 @@ class Registry {
  public:
   using Factory = std::function<std::unique_ptr<Function>(const JobSpec&)>;
 
-  void add(FunctionOffer offer, Factory factory);
+  // `origin`: the file that the function comes from; empty: built in.
+  void add(FunctionOffer offer, Factory factory, std::string origin = {});
+  // Where the function of that name comes from; null if there is none.
+  const std::string* origin_of(std::string_view name) const;
   // A function that is not offered is bound too: every call of it fails with kUnknownFunction.
   std::unique_ptr<Function> bind(const JobSpec& spec) const;
   std::vector<FunctionOffer> offers() const;  // sorted by name
@@ -60,6 +67,7 @@ class Registry {
   struct Entry {
     FunctionOffer offer;
     Factory factory;
+    std::string origin;
   };
   std::map<std::string, Entry, std::less<>> entries_;
 };

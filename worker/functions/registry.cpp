@@ -19,9 +19,15 @@ class Unknown : public Function {
 
 }  // namespace
 
-void Registry::add(FunctionOffer offer, Factory factory) {
+void Registry::add(FunctionOffer offer, Factory factory, std::string origin) {
   std::string name = offer.name;
-  entries_.insert_or_assign(std::move(name), Entry{std::move(offer), std::move(factory)});
+  entries_.insert_or_assign(std::move(name),
+                            Entry{std::move(offer), std::move(factory), std::move(origin)});
+}
+
+const std::string* Registry::origin_of(std::string_view name) const {
+  const auto found = entries_.find(name);
+  return found == entries_.end() ? nullptr : &found->second.origin;
 }
 
 std::unique_ptr<Function> Registry::bind(const JobSpec& spec) const {

@@ -6,5 +6,8 @@ fanmill_test(worker_io_test unit
     command_test.cpp
     executor_cost_test.cpp
     executor_test.cpp
+    plugin_headers_test.cpp
+    plugin_test.cpp
   LIBS fanmill_worker_io)
-add_dependencies(worker_io_test fanmill-executor fanmill-worker)
+target_include_directories(worker_io_test PRIVATE ${CMAKE_SOURCE_DIR}/worker/plugin/include)
+add_dependencies(worker_io_test fanmill-executor fanmill-worker plugin_types plugin_state plugin_plain)

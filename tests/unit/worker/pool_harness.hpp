@@ -71,8 +71,9 @@ struct Ended {
 
 class PoolHarness {
  public:
-  explicit PoolHarness(std::uint32_t slots = 1, bool commands = true)
-      : pool(ExecutorPool::make({executor_path(), slots, commands}).value()) {
+  explicit PoolHarness(std::uint32_t slots = 1, bool commands = true,
+                       std::vector<std::string> plugins = {})
+      : pool(ExecutorPool::make({executor_path(), slots, commands, std::move(plugins)}).value()) {
     for (std::uint32_t slot = 0; slot < slots; ++slot) FANMILL_ASSERT(pool.start(slot));
   }
 

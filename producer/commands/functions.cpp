@@ -1,0 +1,75 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "producer/commands/commands.hpp"
+#include "producer/commands/plugin_option.hpp"
+#include "producer/commands/run_options.hpp"
+#include "producer/exit_code.hpp"
+#include "producer/private_run.hpp"
+
+namespace fanmill::producer {
+namespace {
+
+constexpr int kJsonSchema = 1;
+
+constexpr const char* kFooter =
+    R"(Examples:
+  fanmill functions                            # what is built in
+  fanmill functions --plugin ./norm.so         # and what a plugin adds; refuses one that cannot be used
+  fanmill functions --plugin ./norm.so --json
+
+A signature is (NAME: TYPE = DEFAULT, ...) -> TYPE; a ? behind a type means "or null", ... takes anything.
+With --json: {"schema":1,"functions":[{"name":"sleep","signature":"(seconds: float) -> null"}, ...]}, by name.
+Exit status: 0, 2 a plugin that cannot be used, 3 no executor runs here.)";
+
+void print_table(const std::vector<FunctionOffer>& offers) {
+  std::size_t width = 0;
+  for (const FunctionOffer& offer : offers) width = std::max(width, offer.name.size());
+  for (const FunctionOffer& offer : offers) {
+    fmt::print("{:<{}}  {}\n", offer.name, width, offer.signature);
+  }
+}
+
+void print_json(const std::vector<FunctionOffer>& offers) {
+  nlohmann::ordered_json out{{"schema", kJsonSchema}, {"functions", nlohmann::json::array()}};
+  for (const FunctionOffer& offer : offers) {
+    out["functions"].push_back(
+        nlohmann::ordered_json{{"name", offer.name}, {"signature", offer.signature}});
+  }
+  fmt::print("{}\n", out.dump());
+}
+
+}  // namespace
+
+int functions_command(std::vector<std::string> args) {
+  const std::string command = "functions";
+  CLI::App app("Lists the functions that can be called, with their signatures.",
+               "fanmill functions");
+  std::vector<std::string> plugins;
+  bool json = false;
+  set_usage(app, "Usage: fanmill functions [--plugin FILE]... [--json]");
+  add_plugin_option(app, plugins);
+  app.add_flag("--json", json, "One JSON object instead of a table");
+  app.footer(kFooter);
+  if (const auto code = parse_words(app, command, std::move(args))) return *code;
+  auto offers = private_offers(plugins);
+  if (!offers) {
+    std::fprintf(stderr, "fanmill functions: %s\n", offers.error().message.c_str());
+    return exit_code_of(offers.error().code);
+  }
+  if (json) {
+    print_json(*offers);
+  } else {
+    print_table(*offers);
+  }
+  return 0;
+}
+
+}  // namespace fanmill::producer

@@ -1,0 +1,3 @@
+#include <fanmill/plugin.hpp>
+
+FANMILL_FUNCTION(identity, [](fanmill::Packed value) { return value; })
