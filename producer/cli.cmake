@@ -28,7 +28,7 @@ add_library(fanmill_cli STATIC
 target_include_directories(fanmill_cli PUBLIC ${CSV_INCLUDE_DIR})
 target_link_libraries(fanmill_cli PUBLIC fanmill_producer Threads::Threads PRIVATE simdjson::simdjson ${CSV_LIBRARY})
 
-add_executable(fanmill main.cpp map_run.cpp commands/exec.cpp commands/map.cpp commands/run_options.cpp)
+add_executable(fanmill main.cpp map_run.cpp commands/exec.cpp commands/map.cpp commands/option_groups.cpp commands/run_options.cpp)
 target_link_libraries(fanmill PRIVATE fanmill_cli fanmill_private_run CLI11::CLI11)
 # A private run needs the executor program beside it; `fanmill broker` and `fanmill worker` theirs.
 foreach(program fanmill-executor fanmill-broker fanmill-worker)

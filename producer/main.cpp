@@ -16,6 +16,7 @@
 #include "producer/map_run.hpp"
 #include "proto/limits.hpp"
 #include "proto/log.hpp"
+#include "proto/nearest.hpp"
 
 namespace {
 
@@ -39,7 +40,7 @@ With workers of their own, in three shells:
   fanmill worker --broker ipc:///tmp/mill/broker --slots 2
   fanmill map --broker ipc:///tmp/mill/broker sleep ::: 1 2 3
 
-fanmill COMMAND --help explains a command; fanmill --version names the version.
+fanmill help COMMAND, or COMMAND --help, explains a command; fanmill --version names the version.
 )";
 
 // Returns only if the program could not be executed.
@@ -62,6 +63,11 @@ int run(int argc, char** argv) {
     std::fputs(kHelp, stderr);
     return 2;
   }
+  if (command == "help" && argc > 2) {  // help map: map --help
+    std::string help = "--help";
+    char* words[] = {argv[0], argv[2], help.data(), nullptr};
+    return run(3, words);
+  }
   if (command == "--help" || command == "-h" || command == "help") {
     std::fputs(kHelp, stdout);
     return 0;
@@ -80,6 +86,12 @@ int run(int argc, char** argv) {
     set_up_logging("fanmill", level != nullptr ? level : "warn");
     return command == "map" ? producer::map_command(std::move(args))
                             : producer::exec_command(std::move(args));
+  }
+  const auto meant = nearest(argv[1], {"map", "exec", "broker", "worker", "help"});
+  if (meant) {
+    std::fprintf(stderr, "fanmill: no command \"%s\"; did you mean %s? (fanmill --help)\n", argv[1],
+                 meant->c_str());
+    return 2;
   }
   std::fprintf(stderr,
                "fanmill: no command \"%s\"; there are map, exec, broker and worker "

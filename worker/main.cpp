@@ -4,8 +4,10 @@
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <cstdio>
+#include <memory>
 #include <string>
 
+#include "proto/command_line.hpp"
 #include "proto/limits.hpp"
 #include "proto/log.hpp"
 #include "worker/agent.hpp"
@@ -41,9 +43,9 @@ void handle_signals() {
 
 constexpr const char* kExamples = R"(
 Examples:
-  fanmill-worker --broker ipc:///run/user/1000/fanmill.sock
+  fanmill worker --broker ipc:///tmp/mill/broker
       offers one slot per core that this process may use
-  fanmill-worker --broker ipc:///run/user/1000/fanmill.sock --slots 4 --allow-exec
+  fanmill worker --broker ipc:///tmp/mill/broker --slots 4 --allow-exec
       four slots, which also run commands ("fanmill exec")
 
 SIGTERM or SIGINT once: gives back what is not started, finishes what runs, leaves.
@@ -89,10 +91,15 @@ int main(int argc, char** argv) {
       ->type_name("NAME");
   app.add_flag("--allow-exec", options.allow_exec, "run commands too, not only named functions");
   app.add_flag("-v,--verbose", verbose, "log what happens, not only what goes wrong");
+  app.formatter(std::make_shared<fanmill::HelpFormatter>(
+      "Usage: fanmill worker --broker ENDPOINT [OPTIONS]"));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kUsageError;
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    std::fprintf(stderr, "fanmill-worker: %s\n",
+                 fanmill::parse_complaint(app, error, "fanmill worker").c_str());
+    return kUsageError;
   }
 
   if (slots != "auto") {

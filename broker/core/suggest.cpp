@@ -4,27 +4,12 @@
 #include <cstddef>
 
 #include "proto/messages.hpp"
+#include "proto/nearest.hpp"
 
 namespace fanmill::broker {
 namespace {
 
 constexpr std::size_t kListedMax = 40;
-
-// Levenshtein's distance: single characters put in, left out or exchanged.
-std::size_t distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
-}
 
 }  // namespace
 
@@ -38,12 +23,7 @@ std::string unknown_function(const std::string& wanted, std::vector<std::string>
   }
   std::string text = "no worker offers '" + wanted + "'";
   if (offered.empty()) return text + ": no worker is connected";
-  const auto nearest = std::min_element(offered.begin(), offered.end(),
-                                        [&wanted](const std::string& a, const std::string& b) {
-                                          return distance(wanted, a) < distance(wanted, b);
-                                        });
-  if (distance(wanted, *nearest) <= std::max<std::size_t>(2, wanted.size() / 3))
-    text += "; did you mean '" + *nearest + "'?";
+  if (const auto meant = nearest(wanted, offered)) text += "; did you mean '" + *meant + "'?";
   text += text.back() == '?' ? " Offered are: " : "; offered are: ";
   for (std::size_t i = 0; i < offered.size(); ++i) {
     if (i == kListedMax) return text + ", …";
