@@ -15,7 +15,7 @@
 
 #include "broker/loop.hpp"
 #include "broker/memory_store.hpp"
-#include "proto/command_line.hpp"
+#include "proto/command_help.hpp"
 #include "proto/limits.hpp"
 #include "proto/log.hpp"
 

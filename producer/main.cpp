@@ -87,7 +87,8 @@ int run(int argc, char** argv) {
     return command == "map" ? producer::map_command(std::move(args))
                             : producer::exec_command(std::move(args));
   }
-  const auto meant = nearest(argv[1], {"map", "exec", "broker", "worker", "help"});
+  const std::vector<std::string> commands{"map", "exec", "broker", "worker", "help"};
+  const auto meant = nearest_name(command, commands);
   if (meant) {
     std::fprintf(stderr, "fanmill: no command \"%s\"; did you mean %s? (fanmill --help)\n", argv[1],
                  meant->c_str());

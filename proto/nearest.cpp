@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <vector>
 
 namespace fanmill {
 namespace {
 
-constexpr std::size_t kAlwaysNear = 2;
-
-// Levenshtein's distance.
-std::size_t distance(const std::string& a, const std::string& b) {
+// Levenshtein's distance: single characters put in, left out or exchanged.
+std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
@@ -26,14 +25,18 @@ std::size_t distance(const std::string& a, const std::string& b) {
 
 }  // namespace
 
-std::optional<std::string> nearest(const std::string& wanted,
-                                   const std::vector<std::string>& offered) {
-  const auto found = std::min_element(offered.begin(), offered.end(),
-                                      [&wanted](const std::string& a, const std::string& b) {
-                                        return distance(wanted, a) < distance(wanted, b);
-                                      });
-  if (found == offered.end()) return {};
-  if (distance(wanted, *found) > std::max(kAlwaysNear, wanted.size() / 3)) return {};
+std::optional<std::string> nearest_name(std::string_view wanted,
+                                        std::span<const std::string> names) {
+  const std::string* found = nullptr;
+  std::size_t least = std::max<std::size_t>(2, wanted.size() / 3) + 1;
+  for (const std::string& name : names) {
+    const std::size_t far = distance(wanted, name);
+    // A name of which nothing is left was not meant.
+    if (far >= least || far >= std::max(wanted.size(), name.size())) continue;
+    found = &name;
+    least = far;
+  }
+  if (found == nullptr) return {};
   return *found;
 }
 

@@ -1,15 +1,15 @@
-// What somebody may have meant by a name that is not there.
+// The name that somebody most likely meant.
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
-#include <vector>
+#include <string_view>
 
 namespace fanmill {
 
-// The one of `offered` that is nearest to `wanted` by single characters put in, left out or
-// exchanged; none if even that is far away. The first of several that are equally near.
-std::optional<std::string> nearest(const std::string& wanted,
-                                   const std::vector<std::string>& offered);
+// Of `names` the one nearest to `wanted`; nothing where none is near enough to be meant.
+std::optional<std::string> nearest_name(std::string_view wanted,
+                                        std::span<const std::string> names);
 
 }  // namespace fanmill

@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "proto/command_line.hpp"
+#include "proto/command_help.hpp"
 #include "proto/limits.hpp"
 #include "proto/log.hpp"
 #include "worker/agent.hpp"

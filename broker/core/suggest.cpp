@@ -23,7 +23,9 @@ std::string unknown_function(const std::string& wanted, std::vector<std::string>
   }
   std::string text = "no worker offers '" + wanted + "'";
   if (offered.empty()) return text + ": no worker is connected";
-  if (const auto meant = nearest(wanted, offered)) text += "; did you mean '" + *meant + "'?";
+  if (const auto nearest = nearest_name(wanted, offered)) {
+    text += "; did you mean '" + *nearest + "'?";
+  }
   text += text.back() == '?' ? " Offered are: " : "; offered are: ";
   for (std::size_t i = 0; i < offered.size(); ++i) {
     if (i == kListedMax) return text + ", …";

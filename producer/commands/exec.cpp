@@ -6,7 +6,7 @@
 #include "producer/commands/argument_line.hpp"
 #include "producer/commands/commands.hpp"
 #include "producer/commands/run_options.hpp"
-#include "proto/command_line.hpp"
+#include "proto/command_help.hpp"
 
 namespace fanmill::producer {
 namespace {

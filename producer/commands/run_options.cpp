@@ -17,7 +17,7 @@
 #include "producer/limited_source.hpp"
 #include "producer/preview.hpp"
 #include "producer/quantities.hpp"
-#include "proto/command_line.hpp"
+#include "proto/command_help.hpp"
 #include "proto/limits.hpp"
 
 namespace fanmill::producer {

@@ -63,7 +63,7 @@ inline std::string unknown_option(const CLI::App& app, const std::string& word) 
   const std::string name = word.substr(0, word.find('='));
   std::string text = "there is no option " + name;
   if (name.starts_with("--")) {
-    if (const auto meant = nearest(name, names)) text += "; did you mean " + *meant + "?";
+    if (const auto meant = nearest_name(name, names)) text += "; did you mean " + *meant + "?";
   }
   return text;
 }
