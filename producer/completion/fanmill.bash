@@ -64,7 +64,7 @@ _fanmill() {
       ;;
     *) return ;;
   esac
-  if [[ $line == *" ::"* ]]; then
+  if [[ ${line##*" -- "} == *" ::"* || ($command != exec && $line == *" ::"*) ]]; then
     _fanmill_files "$current"
     return
   fi

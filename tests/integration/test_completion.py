@@ -61,6 +61,7 @@ class Completion(FanmillTest):
     def test_behind_two_dashes_a_command_and_then_files(self):
         self.write("params.csv", "a\n1\n")
         self.assertIn("gzip", self.offered("fanmill exec params.csv -- gzi"))
+        self.assertIn("gzip", self.offered("fanmill exec ::: a -- gzi"))
         self.assertEqual(self.offered("fanmill exec params.csv -- gzip --for"), set())
         self.assertEqual(self.offered("fanmill exec params.csv -- cat par"), {"params.csv"})
 
