@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
+#include <memory>
 #include <random>
 #include <string>
 #include <utility>
@@ -21,6 +22,7 @@
 #include "broker/loop.hpp"
 #include "broker/memory_store.hpp"
 #include "proto/gate.hpp"
+#include "proto/command_help.hpp"
 #include "proto/limits.hpp"
 #include "proto/log.hpp"
 
@@ -181,10 +183,14 @@ int main(int argc, char** argv) {
       "  fanmill worker --broker ipc:///tmp/mill/broker --slots 2\n"
       "  seq 10 | fanmill map --broker ipc:///tmp/mill/broker identity -\n"
       "Ends on SIGTERM or Ctrl-C. Exit status: 0, 2 for wrong use, 3 where it cannot listen.");
+  app.formatter(std::make_shared<fanmill::HelpFormatter>("Usage: fanmill broker [OPTIONS]"));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    std::fprintf(stderr, "fanmill-broker: %s\n",
+                 fanmill::parse_complaint(app, error, "fanmill broker").c_str());
+    return 2;
   }
   if (!options.advertise.empty()) {
     const auto parsed = fanmill::parse_endpoint(options.advertise);

@@ -17,6 +17,7 @@
 #include "producer/map_run.hpp"
 #include "producer/version.hpp"
 #include "proto/log.hpp"
+#include "proto/nearest.hpp"
 
 namespace {
 
@@ -41,7 +42,7 @@ With workers of their own, in three shells:
   fanmill worker --broker ipc:///tmp/mill/broker --slots 2
   fanmill map --broker ipc:///tmp/mill/broker sleep ::: 1 2 3
 
-fanmill COMMAND --help explains a command; fanmill --version names the version.
+fanmill help COMMAND, or COMMAND --help, explains a command; fanmill --version names the version.
 )";
 
 // Returns only if the program could not be executed.
@@ -64,6 +65,11 @@ int run(int argc, char** argv) {
     std::fputs(kHelp, stderr);
     return 2;
   }
+  if (command == "help" && argc > 2) {  // help map: map --help
+    std::string help = "--help";
+    char* words[] = {argv[0], argv[2], help.data(), nullptr};
+    return run(3, words);
+  }
   if (command == "--help" || command == "-h" || command == "help") {
     std::fputs(kHelp, stdout);
     return 0;
@@ -84,6 +90,13 @@ int run(int argc, char** argv) {
                             : producer::exec_command(std::move(args));
   }
   if (command == "functions") return producer::functions_command(std::move(args));
+  const std::vector<std::string> commands{"map", "exec", "functions", "broker", "worker", "help"};
+  const auto meant = nearest_name(command, commands);
+  if (meant) {
+    std::fprintf(stderr, "fanmill: no command \"%s\"; did you mean %s? (fanmill --help)\n", argv[1],
+                 meant->c_str());
+    return 2;
+  }
   std::fprintf(stderr,
                "fanmill: no command \"%s\"; there are map, exec, functions, broker and worker "
                "(fanmill --help)\n",

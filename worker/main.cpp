@@ -4,9 +4,11 @@
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <cstdio>
+#include <memory>
 #include <string>
 
 #include "proto/find_broker.hpp"
+#include "proto/command_help.hpp"
 #include "proto/limits.hpp"
 #include "proto/log.hpp"
 #include "worker/agent.hpp"
@@ -42,11 +44,11 @@ void handle_signals() {
 
 constexpr const char* kExamples = R"(
 Examples:
-  fanmill-worker --broker worker.join
+  fanmill worker --broker worker.join
       on any host: one slot per core that this process may use
-  fanmill-worker --broker ipc:///run/user/1000/fanmill.sock --slots 4 --allow-exec
+  fanmill worker --broker ipc:///tmp/mill/broker --slots 4 --allow-exec
       four slots, which also run commands ("fanmill exec")
-  fanmill-worker --broker ipc:///run/user/1000/fanmill.sock --plugin ./norm.so
+  fanmill worker --broker ipc:///tmp/mill/broker --plugin ./norm.so
       offers the functions of a plugin; several --plugin are fine
 
 SIGTERM or SIGINT once: gives back what is not started, finishes what runs, leaves.
@@ -109,10 +111,15 @@ int main(int argc, char** argv) {
       ->type_name("FILE")
       ->allow_extra_args(false);
   app.add_flag("-v,--verbose", verbose, "log what happens, not only what goes wrong");
+  app.formatter(std::make_shared<fanmill::HelpFormatter>(
+      "Usage: fanmill worker --broker FILE|ENDPOINT [OPTIONS]"));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kUsageError;
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    std::fprintf(stderr, "fanmill-worker: %s\n",
+                 fanmill::parse_complaint(app, error, "fanmill worker").c_str());
+    return kUsageError;
   }
 
   if (slots != "auto") {

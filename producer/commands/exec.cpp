@@ -7,6 +7,7 @@
 #include "producer/commands/command_options.hpp"
 #include "producer/commands/commands.hpp"
 #include "producer/commands/run_options.hpp"
+#include "proto/command_help.hpp"
 
 namespace fanmill::producer {
 namespace {
@@ -86,7 +87,7 @@ int exec_command(std::vector<std::string> args) {
   }
   // The parser takes an option that it does not know for the command's first word.
   if (command_first && argv.front().starts_with('-')) {
-    return usage_error(command, "there is no option " + argv.front() +
+    return usage_error(command, unknown_option(app, argv.front()) +
                                     " (fanmill exec --help); for a command of that name: ::: a b "
                                     "-- " +
                                     argv.front());

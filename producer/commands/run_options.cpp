@@ -14,12 +14,14 @@
 #include "producer/command_preview.hpp"
 #include "producer/commands/command_options.hpp"
 #include "producer/commands/plugin_option.hpp"
+#include "producer/commands/option_groups.hpp"
 #include "producer/console.hpp"
 #include "producer/exit_code.hpp"
 #include "producer/grouped_source.hpp"
 #include "producer/limited_source.hpp"
 #include "producer/preview.hpp"
 #include "producer/quantities.hpp"
+#include "proto/command_help.hpp"
 #include "proto/limits.hpp"
 
 namespace fanmill::producer {
@@ -58,21 +60,10 @@ Result<std::uint64_t> parse_ms(const char* option, const std::string& text) {
   return static_cast<std::uint64_t>(duration->count());
 }
 
-class UsageFormatter : public CLI::Formatter {
- public:
-  explicit UsageFormatter(std::string usage) : usage_(std::move(usage)) { column_width(28); }
-  std::string make_usage(const CLI::App* /*app*/, std::string /*name*/) const override {
-    return usage_ + "\n";
-  }
-
- private:
-  std::string usage_;
-};
-
 }  // namespace
 
 void set_usage(CLI::App& app, std::string usage) {
-  app.formatter(std::make_shared<UsageFormatter>(std::move(usage)));
+  app.formatter(std::make_shared<HelpFormatter>(std::move(usage)));
 }
 
 int usage_error(const std::string& command, const std::string& sentence) {
@@ -82,6 +73,7 @@ int usage_error(const std::string& command, const std::string& sentence) {
 
 std::optional<int> parse_words(CLI::App& app, const std::string& command,
                                std::vector<std::string> words) {
+  group_options(app);
   std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
   try {
     app.parse(std::move(words));
@@ -92,7 +84,7 @@ std::optional<int> parse_words(CLI::App& app, const std::string& command,
   } catch (const CLI::Success&) {
     return 0;
   } catch (const CLI::ParseError& error) {
-    return usage_error(command, std::string(error.what()) + " (fanmill " + command + " --help)");
+    return usage_error(command, parse_complaint(app, error, "fanmill " + command));
   }
 }
 

@@ -8,7 +8,6 @@
 
 #include "producer/commands/argument_line.hpp"
 #include "producer/exit_code.hpp"
-#include "producer/progress.hpp"
 #include "producer/quantities.hpp"
 
 namespace fanmill::producer {
@@ -126,24 +125,6 @@ TEST(ExitCode, FollowsTheManual) {
   EXPECT_EQ(exit_code_of(RunEnd{.error = gone, .not_ok = 2}), 3);
   EXPECT_EQ(exit_code_of(RunEnd{.interrupted = true, .error = gone, .not_ok = 2}), 130);
   EXPECT_EQ(exit_code_of(RunEnd{.reader_gone = true, .interrupted = true, .not_ok = 1}), 0);
-}
-
-TEST(ProgressText, ShowsRateAndTimeLeftOnceTheTotalIsKnown) {
-  Progress progress(MonoTime{0s});
-  progress.rows(500, 0);
-  EXPECT_THAT(progress.text(MonoTime{5s}, 100), HasSubstr("500 done · 100/s · 0:05"));
-  progress.total(1000);
-  EXPECT_THAT(progress.text(MonoTime{5s}, 100), HasSubstr("50% 500/1000 · 100/s · 0:05 left"));
-}
-
-TEST(ProgressText, SaysWhatItWaitsFor) {
-  Progress progress(MonoTime{0s});
-  JobStatus status;
-  status.waiting_for = WaitingFor::kSlowTask;
-  status.waiting_index = {17};
-  status.counts.failed = 2;
-  progress.status(status);
-  EXPECT_THAT(progress.text(MonoTime{1s}, 100), HasSubstr("2 failed · waiting for task 17"));
 }
 
 }  // namespace
