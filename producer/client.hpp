@@ -50,7 +50,7 @@ class Client {
   const std::optional<Error>& connect_error() const;
 
   // A key that no other job has.
-  std::string fresh_key();
+  static std::string fresh_key();
 
  private:
   struct State;

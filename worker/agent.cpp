@@ -112,7 +112,10 @@ tl::expected<Agent, Error> Agent::make(ChannelContext& context, AgentOptions opt
 
   auto state = std::make_unique<State>(context, std::move(options));
   auto pool = ExecutorPool::make(
-      {state->options.executor_path, state->options.slots, state->options.allow_exec});
+      {.executor_path = state->options.executor_path,
+                                  .slots = state->options.slots,
+                                  .commands = state->options.allow_exec,
+                                  .adopt_orphans = state->options.adopt_orphans});
   if (!pool) return tl::make_unexpected(std::move(pool.error()));
   state->pool.emplace(std::move(*pool));
   state->requests = Fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -141,7 +144,7 @@ void Agent::State::request(std::atomic<bool>& flag) {
 
 int Agent::State::run() {
   // What a command leaves behind comes to this process, which can then end it.
-  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  if (options.adopt_orphans) prctl(PR_SET_CHILD_SUBREAPER, 1);
 
   AgentConfig config;
   config.instance = {random_number()};
@@ -167,7 +170,7 @@ int Agent::State::run() {
       break;
     }
     if (pool->silent_deaths() + failed_starts > kSilentDeathsMax * options.slots) {
-      spdlog::error("executors end before they begin: {} does not run here", options.executor_path);
+      log().error("executors end before they begin: {} does not run here", options.executor_path);
       result = kSystemRefused;
       break;
     }
@@ -220,12 +223,12 @@ void Agent::State::receive() {
     if (!received) return;
     auto envelope = decode_to_worker(received->header);
     if (!envelope) {
-      spdlog::warn("the broker sent what is no message: {}", envelope.error().message);
+      log().warn("the broker sent what is no message: {}", envelope.error().message);
       events.emplace_back(BrokerGarbled{std::move(envelope.error())});
       return;
     }
     if (const auto* refused = std::get_if<Refused>(&envelope->message)) {
-      spdlog::error("the broker refused: {}", refused->message);
+      log().error("the broker refused: {}", refused->message);
     }
     events.emplace_back(BrokerMessage{std::move(*envelope), std::move(received->blob)});
   }
@@ -261,7 +264,7 @@ void Agent::State::start(std::uint32_t slot) {
     return;
   }
   ++failed_starts;
-  spdlog::error("{}", started.error().message);
+  log().error("{}", started.error().message);
   ExecutorDied died;
   died.slot = slot;
   died.error_tail = std::move(started.error().message);
@@ -273,7 +276,7 @@ void Agent::State::connect() {
   auto connected = PeerChannel::connect(context, options.endpoint);
   if (!connected) {
     if (connect_pause == limits::kReconnectMin) {
-      spdlog::warn("{}; trying again until it is there", connected.error().message);
+      log().warn("{}; trying again until it is there", connected.error().message);
     }
     connect_at = mono_now() + connect_pause;
     connect_pause = std::min<nanoseconds>(2 * connect_pause, limits::kReconnectMax);
@@ -281,9 +284,9 @@ void Agent::State::connect() {
   }
   ++connections;
   if (connections > 1) {
-    spdlog::info("connecting again to {}", options.endpoint);
+    log().info("connecting again to {}", options.endpoint);
   } else if (!options.reconnect_quietly) {
-    spdlog::info("worker {} with {} slots connects to {}", options.name, options.slots,
+    log().info("worker {} with {} slots connects to {}", options.name, options.slots,
                  options.endpoint);
   }
   channel.emplace(std::move(*connected));
