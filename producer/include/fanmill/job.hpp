@@ -110,11 +110,12 @@ class Job {
       return *this;
     }
     void operator++(int) { ++*this; }
-    friend bool operator==(const Iterator& at, std::default_sentinel_t) { return !at.job_->more_; }
+    friend bool operator==(const Iterator& at, std::default_sentinel_t) { return at.at_end(); }
 
    private:
     friend class Job;
     explicit Iterator(Job* job) : job_(job) {}
+    bool at_end() const { return !job_->more_; }
     Job* job_;
   };
 
