@@ -111,8 +111,7 @@ tl::expected<Agent, Error> Agent::make(ChannelContext& context, AgentOptions opt
   if (options.executor_path.empty()) options.executor_path = executor_beside_program();
 
   auto state = std::make_unique<State>(context, std::move(options));
-  auto pool = ExecutorPool::make(
-      {.executor_path = state->options.executor_path,
+  auto pool = ExecutorPool::make({.executor_path = state->options.executor_path,
                                   .slots = state->options.slots,
                                   .commands = state->options.allow_exec,
                                   .adopt_orphans = state->options.adopt_orphans});
@@ -287,7 +286,7 @@ void Agent::State::connect() {
     log().info("connecting again to {}", options.endpoint);
   } else if (!options.reconnect_quietly) {
     log().info("worker {} with {} slots connects to {}", options.name, options.slots,
-                 options.endpoint);
+               options.endpoint);
   }
   channel.emplace(std::move(*connected));
   events.emplace_back(BrokerConnected{});

@@ -20,7 +20,7 @@ class ExecutorPool {
   struct Options {
     std::string executor_path;
     std::uint32_t slots = 0;
-    bool commands = false;  // the executors offer to run commands
+    bool commands = false;      // the executors offer to run commands
     bool adopt_orphans = true;  // see AgentOptions
   };
   static Result<ExecutorPool> make(Options options);

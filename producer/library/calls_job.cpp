@@ -11,8 +11,8 @@ namespace {
 // Calls that the broker has not taken yet.
 constexpr std::size_t kWaitingBytesMax = 64 * limits::kMiB;
 
-std::shared_ptr<detail::CallState> ended_call(FailurePtr failure) {
-  auto call = std::make_shared<detail::CallState>();
+std::shared_ptr<client::CallState> ended_call(FailurePtr failure) {
+  auto call = std::make_shared<client::CallState>();
   call->failure = std::move(failure);
   call->ready.store(true, std::memory_order_release);
   return call;
@@ -99,11 +99,11 @@ void CallsJob::over(std::optional<JobCounts>, FailurePtr failure) {
 
 // ---- the users' side ----
 
-std::shared_ptr<detail::CallState> CallsJob::submit(std::string_view tuple) {
+std::shared_ptr<client::CallState> CallsJob::submit(std::string_view tuple) {
   if (tuple.size() > limits::kTupleBytesMax) {
     return ended_call(job_failure({ErrorCode::kBadArguments, "parameters of more than 256 MiB"}));
   }
-  auto call = std::make_shared<detail::CallState>();
+  auto call = std::make_shared<client::CallState>();
   std::unique_lock lock(mutex_);
   if (outbox_bytes_ >= kWaitingBytesMax && !over_) {
     ++waiting_for_room_;
@@ -121,14 +121,14 @@ std::shared_ptr<detail::CallState> CallsJob::submit(std::string_view tuple) {
   return call;
 }
 
-void CallsJob::wait(const detail::CallState& call) {
+void CallsJob::wait(const client::CallState& call) {
   std::unique_lock lock(mutex_);
   ++waiting_;
   ended_.wait(lock, [&] { return call.ready.load(std::memory_order_acquire); });
   --waiting_;
 }
 
-bool CallsJob::wait_until(const detail::CallState& call,
+bool CallsJob::wait_until(const client::CallState& call,
                           std::chrono::steady_clock::time_point end) {
   std::unique_lock lock(mutex_);
   ++waiting_;
@@ -154,7 +154,7 @@ CallsHandle::~CallsHandle() {
   io_->wake();
 }
 
-std::shared_ptr<detail::CallState> CallsHandle::submit(std::string_view tuple) {
+std::shared_ptr<client::CallState> CallsHandle::submit(std::string_view tuple) {
   if (io_->is_foreign()) return ended_call(foreign_failure());
   auto call = job_->submit(tuple);
   io_->wake();
@@ -162,11 +162,11 @@ std::shared_ptr<detail::CallState> CallsHandle::submit(std::string_view tuple) {
 }
 
 // In a forked child nobody will ever end a call.
-void CallsHandle::wait(const detail::CallState& call) {
+void CallsHandle::wait(const client::CallState& call) {
   if (!io_->is_foreign()) job_->wait(call);
 }
 
-bool CallsHandle::wait_until(const detail::CallState& call,
+bool CallsHandle::wait_until(const client::CallState& call,
                              std::chrono::steady_clock::time_point end) {
   return io_->is_foreign() || job_->wait_until(call, end);
 }

@@ -2,11 +2,10 @@
 // thread was busy leave in one chunk.
 #pragma once
 
-#include <fanmill/detail/engine.hpp>
-
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <fanmill/detail/engine.hpp>
 #include <memory>
 #include <mutex>
 #include <string_view>
@@ -27,9 +26,9 @@ class CallsJob : public JobDriver {
   void over(std::optional<JobCounts> counts, FailurePtr failure) override;
 
   // ---- the users' ----
-  std::shared_ptr<detail::CallState> submit(std::string_view tuple);
-  void wait(const detail::CallState& call);
-  bool wait_until(const detail::CallState& call, std::chrono::steady_clock::time_point end);
+  std::shared_ptr<client::CallState> submit(std::string_view tuple);
+  void wait(const client::CallState& call);
+  bool wait_until(const client::CallState& call, std::chrono::steady_clock::time_point end);
   void close();  // no further call is made
   bool is_over() const;
 
@@ -37,7 +36,7 @@ class CallsJob : public JobDriver {
   void settle(std::uint64_t index, std::string_view value, FailurePtr failure);
   void take(const RowsArrived& arrived);
 
-  mutable std::mutex mutex_;  // of what follows
+  mutable std::mutex mutex_;       // of what follows
   std::condition_variable ended_;  // calls, that somebody waits for
   std::condition_variable room_;
   std::size_t waiting_ = 0;
@@ -45,7 +44,7 @@ class CallsJob : public JobDriver {
   ChunkBuilder builder_;
   std::deque<ChunkBuilder::Chunk> outbox_;  // full ones, before what is in the builder
   std::size_t outbox_bytes_ = 0;
-  std::deque<std::shared_ptr<detail::CallState>> open_;  // calls from open_first_ on; null: ended
+  std::deque<std::shared_ptr<client::CallState>> open_;  // calls from open_first_ on; null: ended
   std::uint64_t open_first_ = 0;
   bool close_wanted_ = false;
   bool closed_ = false;
@@ -54,15 +53,15 @@ class CallsJob : public JobDriver {
 };
 
 // The users' end: gone, no further call is made.
-class CallsHandle : public detail::Calls {
+class CallsHandle : public client::Calls {
  public:
   CallsHandle(std::shared_ptr<IoThread> io, std::shared_ptr<CallsJob> job)
       : io_(std::move(io)), job_(std::move(job)) {}
   ~CallsHandle() override;
 
-  std::shared_ptr<detail::CallState> submit(std::string_view tuple) override;
-  void wait(const detail::CallState& call) override;
-  bool wait_until(const detail::CallState& call,
+  std::shared_ptr<client::CallState> submit(std::string_view tuple) override;
+  void wait(const client::CallState& call) override;
+  bool wait_until(const client::CallState& call,
                   std::chrono::steady_clock::time_point end) override;
   bool is_over() const { return job_->is_over(); }
 

@@ -1,6 +1,5 @@
-// detail::Engine: the I/O thread and the jobs that users open on it.
+// client::Engine: the I/O thread and the jobs that users open on it.
 #include <fanmill/detail/engine.hpp>
-
 #include <map>
 #include <mutex>
 #include <utility>
@@ -17,7 +16,7 @@ std::uint64_t milliseconds(std::chrono::milliseconds duration) {
   return duration.count() < 0 ? 0 : static_cast<std::uint64_t>(duration.count());
 }
 
-JobOptions job_options(const detail::JobRequest& request, bool is_private) {
+JobOptions job_options(const client::JobRequest& request, bool is_private) {
   const JobSettings& settings = request.settings;
   JobOptions job;
   job.spec.function = request.function;
@@ -25,7 +24,7 @@ JobOptions job_options(const detail::JobRequest& request, bool is_private) {
   job.spec.names = settings.names;
   job.spec.time_limit_ms = milliseconds(settings.time_limit);
   job.spec.max_output = settings.max_output;
-  job.name = !settings.name.empty()      ? settings.name
+  job.name = !settings.name.empty()     ? settings.name
              : !request.command.empty() ? request.command.front()
                                         : request.function;
   job.priority = settings.priority;
@@ -37,16 +36,16 @@ JobOptions job_options(const detail::JobRequest& request, bool is_private) {
   return job;
 }
 
-class PoolEngine : public detail::Engine {
+class PoolEngine : public client::Engine {
  public:
   explicit PoolEngine(std::shared_ptr<IoThread> io) : io_(std::move(io)) {}
 
-  detail::FailurePtr failure() const override {
+  client::FailurePtr failure() const override {
     return io_->is_foreign() ? foreign_failure() : io_->start_failure();
   }
   std::uint32_t slots() const override { return io_->slots(); }
 
-  std::unique_ptr<detail::Stream> open(const detail::JobRequest& request) override {
+  std::unique_ptr<client::Stream> open(const client::JobRequest& request) override {
     const RowOrder order = request.as_completed ? RowOrder::kAsCompleted : RowOrder::kInput;
     auto job = std::make_shared<StreamJob>(job_options(request, io_->is_private()), order);
     auto handle = std::make_unique<StreamHandle>(io_, job, request.settings.read_ahead);
@@ -54,10 +53,10 @@ class PoolEngine : public detail::Engine {
     return handle;
   }
 
-  std::shared_ptr<detail::Calls> calls(const detail::JobRequest& request) override {
+  std::shared_ptr<client::Calls> calls(const client::JobRequest& request) override {
     return make_calls(request);
   }
-  std::shared_ptr<detail::Calls> calls(const std::string& function) override {
+  std::shared_ptr<client::Calls> calls(const std::string& function) override {
     if (io_->is_foreign()) return make_calls({.function = function});
     const std::lock_guard lock(mutex_);
     auto& shared = shared_[function];
@@ -69,9 +68,9 @@ class PoolEngine : public detail::Engine {
   void stop() override { io_->stop(); }
 
  private:
-  std::shared_ptr<CallsHandle> make_calls(const detail::JobRequest& request) {
-    auto job = std::make_shared<CallsJob>(job_options(request, io_->is_private()),
-                                          RowOrder::kAsCompleted);
+  std::shared_ptr<CallsHandle> make_calls(const client::JobRequest& request) {
+    auto job =
+        std::make_shared<CallsJob>(job_options(request, io_->is_private()), RowOrder::kAsCompleted);
     auto handle = std::make_shared<CallsHandle>(io_, job);
     if (!io_->is_foreign()) io_->add(std::move(job));
     return handle;
@@ -85,7 +84,7 @@ class PoolEngine : public detail::Engine {
 }  // namespace
 }  // namespace producer
 
-std::shared_ptr<detail::Engine> detail::Engine::start(const PoolSettings& settings,
+std::shared_ptr<client::Engine> client::Engine::start(const PoolSettings& settings,
                                                       const char* installed) {
   return std::make_shared<producer::PoolEngine>(producer::IoThread::start(settings, installed));
 }

@@ -20,8 +20,7 @@ Result<std::string> find_executor(const std::string& named, const std::string& i
   // Whoever names one means that one.
   if (!named.empty()) {
     if (runs(named)) return named;
-    return fail(ErrorCode::kSystem,
-                "cannot execute " + named + " (PoolSettings::executor)");
+    return fail(ErrorCode::kSystem, "cannot execute " + named + " (PoolSettings::executor)");
   }
   if (const char* variable = std::getenv("FANMILL_EXECUTOR")) {
     if (runs(variable)) return std::string(variable);

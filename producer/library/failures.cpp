@@ -5,7 +5,7 @@
 #include "proto/value.hpp"
 
 namespace fanmill {
-namespace detail {
+namespace client {
 
 std::string_view name_of(Status status) {
   switch (status) {
@@ -79,62 +79,62 @@ std::string TaskFailure::text() const {
   return line;
 }
 
-}  // namespace detail
+}  // namespace client
 
 namespace producer {
 namespace {
 
-detail::Cause cause_of(ErrorCode code) {
+client::Cause cause_of(ErrorCode code) {
   switch (code) {
     case ErrorCode::kUnknownFunction:
-      return detail::Cause::kUnknownFunction;
+      return client::Cause::kUnknownFunction;
     case ErrorCode::kBadArguments:
     case ErrorCode::kMalformedInput:
-      return detail::Cause::kBadArguments;
+      return client::Cause::kBadArguments;
     case ErrorCode::kUnreachable:
-      return detail::Cause::kUnreachable;
+      return client::Cause::kUnreachable;
     case ErrorCode::kSystem:
-      return detail::Cause::kSystem;
+      return client::Cause::kSystem;
     case ErrorCode::kCrashed:
-      return detail::Cause::kCrashed;
+      return client::Cause::kCrashed;
     case ErrorCode::kTimeLimit:
-      return detail::Cause::kTimeLimit;
+      return client::Cause::kTimeLimit;
     case ErrorCode::kWorkerLost:
-      return detail::Cause::kWorkerLost;
+      return client::Cause::kWorkerLost;
     case ErrorCode::kCancelled:
-      return detail::Cause::kCancelled;
+      return client::Cause::kCancelled;
     case ErrorCode::kFunctionFailed:
-      return detail::Cause::kError;
+      return client::Cause::kError;
     default:
-      return detail::Cause::kRefused;
+      return client::Cause::kRefused;
   }
 }
 
-detail::Cause cause_of(Outcome outcome, const Failure* failure) {
+client::Cause cause_of(Outcome outcome, const Failure* failure) {
   switch (outcome) {
     case Outcome::kCrashed:
-      return detail::Cause::kCrashed;
+      return client::Cause::kCrashed;
     case Outcome::kTimeLimit:
-      return detail::Cause::kTimeLimit;
+      return client::Cause::kTimeLimit;
     case Outcome::kWorkerLost:
-      return detail::Cause::kWorkerLost;
+      return client::Cause::kWorkerLost;
     case Outcome::kCancelled:
-      return detail::Cause::kCancelled;
+      return client::Cause::kCancelled;
     case Outcome::kSucceeded:
     case Outcome::kFailed:
       break;
   }
   const bool bad = failure != nullptr && failure->code == ErrorCode::kBadArguments;
-  return bad ? detail::Cause::kBadArguments : detail::Cause::kError;
+  return bad ? client::Cause::kBadArguments : client::Cause::kError;
 }
 
 }  // namespace
 
 FailurePtr task_failure(const Rows& rows, const Row& row) {
-  auto failure = std::make_shared<detail::TaskFailure>();
-  failure->status = rows.dead_lettered                       ? detail::Status::kDeadLettered
-                    : rows.outcome == Outcome::kCancelled ? detail::Status::kCancelled
-                                                          : detail::Status::kFailed;
+  auto failure = std::make_shared<client::TaskFailure>();
+  failure->status = rows.dead_lettered                    ? client::Status::kDeadLettered
+                    : rows.outcome == Outcome::kCancelled ? client::Status::kCancelled
+                                                          : client::Status::kFailed;
   failure->cause = cause_of(rows.outcome, row.failure);
   failure->index = row.index.value;
   failure->attempt = rows.attempt;
@@ -158,9 +158,9 @@ FailurePtr task_failure(const Rows& rows, const Row& row) {
 }
 
 FailurePtr job_failure(const Error& error) {
-  auto failure = std::make_shared<detail::TaskFailure>();
+  auto failure = std::make_shared<client::TaskFailure>();
   failure->cause = cause_of(error.code);
-  if (failure->cause == detail::Cause::kCancelled) failure->status = detail::Status::kCancelled;
+  if (failure->cause == client::Cause::kCancelled) failure->status = client::Status::kCancelled;
   failure->message = error.message;
   return failure;
 }

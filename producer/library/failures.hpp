@@ -2,7 +2,6 @@
 #pragma once
 
 #include <fanmill/detail/failure.hpp>
-
 #include <memory>
 
 #include "producer/row_batch.hpp"
@@ -10,7 +9,7 @@
 
 namespace fanmill::producer {
 
-using FailurePtr = std::shared_ptr<const detail::TaskFailure>;
+using FailurePtr = std::shared_ptr<const client::TaskFailure>;
 
 // Of a task that did not succeed.
 FailurePtr task_failure(const Rows& rows, const Row& row);

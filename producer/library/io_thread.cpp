@@ -183,8 +183,8 @@ bool IoThread::State::take_fresh(Session& session) {
     }
   }
   for (auto& driver : added) {
-    const JobHandle job = session.open(Client::fresh_key(), driver->options(), driver->order(),
-                                       mono_now());
+    const JobHandle job =
+        session.open(Client::fresh_key(), driver->options(), driver->order(), mono_now());
     jobs.emplace(job, std::move(driver));
   }
   return true;

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <fanmill/settings.hpp>
-
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,7 +39,7 @@ class JobDriver {
 
 class IoThread {
  public:
-  // Waits until it is connected, or has failed to start. `installed`: see detail::Engine.
+  // Waits until it is connected, or has failed to start. `installed`: see client::Engine.
   static std::shared_ptr<IoThread> start(const PoolSettings& settings, const char* installed);
   IoThread(const IoThread&) = delete;
   IoThread& operator=(const IoThread&) = delete;

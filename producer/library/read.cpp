@@ -1,11 +1,10 @@
 // The compiled parts of fanmill/detail/read.hpp.
 #include <fanmill/detail/read.hpp>
-
 #include <utility>
 
 #include "proto/value.hpp"
 
-namespace fanmill::detail {
+namespace fanmill::client {
 namespace {
 
 std::string_view kind_of(const Value& value) {
@@ -59,4 +58,4 @@ std::string describe_value(Cursor cursor) {
   return text;
 }
 
-}  // namespace fanmill::detail
+}  // namespace fanmill::client

@@ -23,7 +23,7 @@ constexpr std::uint64_t kTuplesPerLook = 64;
 
 }  // namespace
 
-struct detail::TupleSink::State {
+struct client::TupleSink::State {
   ChunkBuilder builder;
   std::uint64_t target = 1;
   std::size_t end = 0;  // of the tuple before
@@ -31,7 +31,7 @@ struct detail::TupleSink::State {
   bool too_long = false;
 };
 
-bool detail::TupleSink::tuple_done() {
+bool client::TupleSink::tuple_done() {
   ChunkBuilder& builder = state_->builder;
   const std::size_t size = bytes_->size();
   if (size - state_->end > limits::kTupleBytesMax) [[unlikely]] {
@@ -217,7 +217,7 @@ std::optional<Counts> StreamHandle::counts() const {
                 .cancelled = counts->cancelled};
 }
 
-detail::FailurePtr StreamHandle::failure() const {
+client::FailurePtr StreamHandle::failure() const {
   if (own_failure_ != nullptr || io_->is_foreign()) return own_failure_;
   return job_->failure();
 }
@@ -227,8 +227,8 @@ bool StreamHandle::wants_input() const {
 }
 
 // One chunk. It grows with the pace of the input: a slow one is not kept waiting for a full chunk.
-void StreamHandle::feed(detail::Input& input) {
-  detail::TupleSink sink;
+void StreamHandle::feed(client::Input& input) {
+  client::TupleSink sink;
   set(sink, &sink_->builder.bytes(), sink_.get());
   sink_->target = read_ahead_ == 0 ? target_ : std::min(target_, read_ahead_ - (taken_ - given_));
   sink_->end = 0;
@@ -241,10 +241,10 @@ void StreamHandle::feed(detail::Input& input) {
                            : std::min<std::uint64_t>(target_ * 2, limits::kChunkTuplesMax);
   taken_ += tuples;
   if (sink_->too_long) {
-    own_failure_ = job_failure({ErrorCode::kBadArguments,
-                                "tuple " + std::to_string(taken_) + " is longer than " +
-                                    std::to_string(limits::kTupleBytesMax / limits::kMiB) +
-                                    " MiB"});
+    own_failure_ =
+        job_failure({ErrorCode::kBadArguments,
+                     "tuple " + std::to_string(taken_) + " is longer than " +
+                         std::to_string(limits::kTupleBytesMax / limits::kMiB) + " MiB"});
     input_open_ = false;
     cancel(std::chrono::milliseconds(0));
     return;
@@ -254,7 +254,7 @@ void StreamHandle::feed(detail::Input& input) {
   io_->wake();
 }
 
-bool StreamHandle::next(detail::Input& input, detail::Batch& batch) {
+bool StreamHandle::next(client::Input& input, client::Batch& batch) {
   if (io_->is_foreign()) {
     own_failure_ = foreign_failure();
     return false;
@@ -288,7 +288,7 @@ bool StreamHandle::next(detail::Input& input, detail::Batch& batch) {
   }
 }
 
-bool StreamHandle::unpack(RowsArrived arrived, detail::Batch& batch) {
+bool StreamHandle::unpack(RowsArrived arrived, client::Batch& batch) {
   current_.emplace(std::move(arrived));
   const Rows& rows = current_->rows;
   auto made = RowBatch::make(rows, current_->blob.view());
@@ -315,7 +315,7 @@ bool StreamHandle::unpack(RowsArrived arrived, detail::Batch& batch) {
   }
   Row row;
   while (made->next(row).value_or(false)) {
-    detail::TaskNote& note = batch.notes.emplace_back();
+    client::TaskNote& note = batch.notes.emplace_back();
     note.value = row.value;
     note.tuple = row.tuple;
     if (rows.outcome != Outcome::kSucceeded) note.failure = task_failure(rows, row);

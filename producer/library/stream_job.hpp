@@ -2,11 +2,10 @@
 // rows come back in the broker's batches, and each side has a bounded queue of the other's work.
 #pragma once
 
-#include <fanmill/detail/engine.hpp>
-
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <fanmill/detail/engine.hpp>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -65,21 +64,21 @@ class StreamJob : public JobDriver {
 };
 
 // The user's end of it.
-class StreamHandle : public detail::Stream {
+class StreamHandle : public client::Stream {
  public:
   StreamHandle(std::shared_ptr<IoThread> io, std::shared_ptr<StreamJob> job,
                std::uint64_t read_ahead);
   ~StreamHandle() override;
 
-  bool next(detail::Input& input, detail::Batch& batch) override;
+  bool next(client::Input& input, client::Batch& batch) override;
   void cancel(std::chrono::milliseconds grace) override;
   std::optional<Counts> counts() const override;
-  detail::FailurePtr failure() const override;
+  client::FailurePtr failure() const override;
 
  private:
   bool wants_input() const;
-  void feed(detail::Input& input);
-  bool unpack(RowsArrived rows, detail::Batch& batch);
+  void feed(client::Input& input);
+  bool unpack(RowsArrived rows, client::Batch& batch);
 
   const std::shared_ptr<IoThread> io_;
   const std::shared_ptr<StreamJob> job_;
@@ -87,9 +86,9 @@ class StreamHandle : public detail::Stream {
   std::unique_ptr<SinkState> sink_;
   bool input_open_ = true;
   bool input_is_slow_ = false;
-  std::uint64_t target_ = 1;  // tuples of the next chunk
-  std::uint64_t taken_ = 0;   // tuples from the input
-  std::uint64_t given_ = 0;   // rows handed out and done with
+  std::uint64_t target_ = 1;            // tuples of the next chunk
+  std::uint64_t taken_ = 0;             // tuples from the input
+  std::uint64_t given_ = 0;             // rows handed out and done with
   std::optional<RowsArrived> current_;  // the batch that the user looks at
   FailurePtr own_failure_;
 };

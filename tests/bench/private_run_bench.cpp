@@ -93,8 +93,8 @@ void await(producer::Client& client) {
 }
 
 void latency(producer::Client& client, std::uint64_t rounds) {
-  const auto job =
-      client.session().open(producer::Client::fresh_key(), identity_job(), RowOrder::kInput, mono_now());
+  const auto job = client.session().open(producer::Client::fresh_key(), identity_job(),
+                                         RowOrder::kInput, mono_now());
   await<producer::Opened>(client);
   constexpr std::uint64_t kWarmUp = 500;
   auto start = std::chrono::steady_clock::now();

@@ -6,9 +6,9 @@
 
 namespace fanmill {
 
-using Status = detail::Status;
-using Cause = detail::Cause;
-using Failure = detail::TaskFailure;
-using detail::name_of;  // "failed", "dead-lettered", …; "error", "crashed", "time-limit", …
+using Status = client::Status;
+using Cause = client::Cause;
+using Failure = client::TaskFailure;
+using client::name_of;  // "failed", "dead-lettered", …; "error", "crashed", "time-limit", …
 
 }  // namespace fanmill

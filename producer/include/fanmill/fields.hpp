@@ -12,7 +12,7 @@
 #include <cstddef>
 #include <tuple>
 
-namespace fanmill::detail {
+namespace fanmill::client {
 
 template <class T>
 struct TypeTag {};
@@ -27,10 +27,9 @@ constexpr void for_each_field(Visit&& visit) {
              fanmill_fields(TypeTag<T>{}));
 }
 template <class T>
-inline constexpr std::size_t kFields =
-    std::tuple_size_v<decltype(fanmill_fields(TypeTag<T>{}))>;
+inline constexpr std::size_t kFields = std::tuple_size_v<decltype(fanmill_fields(TypeTag<T>{}))>;
 
-}  // namespace fanmill::detail
+}  // namespace fanmill::client
 
 #define FANMILL_FIELD(type, name) ::std::pair(#name, &type::name)
 #define FANMILL_EACH_1(t, a) FANMILL_FIELD(t, a)
@@ -52,12 +51,12 @@ inline constexpr std::size_t kFields =
 #define FANMILL_PICK(_1, _2, _3, _4, _5, _6, _7, _8, _9, _10, _11, _12, _13, _14, _15, _16, each, \
                      ...)                                                                         \
   each
-#define FANMILL_FIELDS(type, ...)                                                                  \
-  [[maybe_unused]] constexpr auto fanmill_fields(::fanmill::detail::TypeTag<type>) {               \
-    return ::std::tuple(FANMILL_PICK(                                                              \
-        __VA_ARGS__, FANMILL_EACH_16, FANMILL_EACH_15, FANMILL_EACH_14, FANMILL_EACH_13,           \
-        FANMILL_EACH_12, FANMILL_EACH_11, FANMILL_EACH_10, FANMILL_EACH_9, FANMILL_EACH_8,         \
-        FANMILL_EACH_7, FANMILL_EACH_6, FANMILL_EACH_5, FANMILL_EACH_4, FANMILL_EACH_3,            \
-        FANMILL_EACH_2, FANMILL_EACH_1, )(type, __VA_ARGS__));                                     \
-  }                                                                                                \
+#define FANMILL_FIELDS(type, ...)                                                          \
+  [[maybe_unused]] constexpr auto fanmill_fields(::fanmill::client::TypeTag<type>) {       \
+    return ::std::tuple(FANMILL_PICK(                                                      \
+        __VA_ARGS__, FANMILL_EACH_16, FANMILL_EACH_15, FANMILL_EACH_14, FANMILL_EACH_13,   \
+        FANMILL_EACH_12, FANMILL_EACH_11, FANMILL_EACH_10, FANMILL_EACH_9, FANMILL_EACH_8, \
+        FANMILL_EACH_7, FANMILL_EACH_6, FANMILL_EACH_5, FANMILL_EACH_4, FANMILL_EACH_3,    \
+        FANMILL_EACH_2, FANMILL_EACH_1, )(type, __VA_ARGS__));                             \
+  }                                                                                        \
   static_assert(true)

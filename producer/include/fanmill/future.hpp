@@ -8,12 +8,11 @@
 // for a message each.
 #pragma once
 
+#include <chrono>
 #include <fanmill/detail/engine.hpp>
 #include <fanmill/detail/pack_types.hpp>
 #include <fanmill/detail/read.hpp>
 #include <fanmill/result.hpp>
-
-#include <chrono>
 #include <memory>
 #include <string>
 #include <tuple>
@@ -58,10 +57,10 @@ class Future {
       return {};
     } else {
       Result<T> result;
-      const detail::Cursor start(call->value);
-      detail::Cursor cursor = start;
-      if (!detail::read(cursor, result.emplace())) {
-        return detail::wrong_type<T>(Failure::kNoTask, 0, start);
+      const client::Cursor start(call->value);
+      client::Cursor cursor = start;
+      if (!client::read(cursor, result.emplace())) {
+        return client::wrong_type<T>(Failure::kNoTask, 0, start);
       }
       return result;
     }
@@ -70,13 +69,13 @@ class Future {
  private:
   template <class>
   friend class Function;
-  Future(std::shared_ptr<detail::Calls> calls, std::shared_ptr<detail::CallState> call)
+  Future(std::shared_ptr<client::Calls> calls, std::shared_ptr<client::CallState> call)
       : calls_(std::move(calls)), call_(std::move(call)) {}
   void check() const {
     if (!valid()) throw BadAccess("fanmill: a future without a call");
   }
-  std::shared_ptr<detail::Calls> calls_;
-  std::shared_ptr<detail::CallState> call_;
+  std::shared_ptr<client::Calls> calls_;
+  std::shared_ptr<client::CallState> call_;
 };
 
 // A function of the workers as if it were one of this program. Any thread, several at a time.
@@ -103,8 +102,8 @@ class Function {
 
  private:
   friend class Pool;
-  explicit Function(std::shared_ptr<detail::Calls> calls) : calls_(std::move(calls)) {}
-  std::shared_ptr<detail::Calls> calls_;
+  explicit Function(std::shared_ptr<client::Calls> calls) : calls_(std::move(calls)) {}
+  std::shared_ptr<client::Calls> calls_;
 };
 
 }  // namespace fanmill

@@ -14,13 +14,12 @@
 // at a time may use a Job; cancel() may be called from any.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <fanmill/detail/engine.hpp>
 #include <fanmill/detail/input.hpp>
 #include <fanmill/detail/read.hpp>
 #include <fanmill/result.hpp>
-
-#include <chrono>
-#include <cstdint>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -177,8 +176,8 @@ class Job {
 
  private:
   friend class Pool;
-  Job(std::shared_ptr<detail::Engine> engine, detail::JobRequest request,
-      std::unique_ptr<detail::Input> input)
+  Job(std::shared_ptr<client::Engine> engine, client::JobRequest request,
+      std::unique_ptr<client::Input> input)
       : engine_(std::move(engine)), request_(std::move(request)), input_(std::move(input)) {}
 
   bool advance() {
@@ -202,7 +201,7 @@ class Job {
       told_failure_ = true;
       throw;
     }
-    values_ = detail::Cursor(batch_.values);
+    values_ = client::Cursor(batch_.values);
     take_row();
     return true;
   }
@@ -220,8 +219,8 @@ class Job {
     const std::size_t i = in_batch_++;
     row_.index_ = batch_.first + i;
     row_.attempt_ = batch_.attempt;
-    row_.run_time_ = std::chrono::nanoseconds(batch_.run_ns.empty() ? batch_.mean_run_ns
-                                                                    : batch_.run_ns[i]);
+    row_.run_time_ =
+        std::chrono::nanoseconds(batch_.run_ns.empty() ? batch_.mean_run_ns : batch_.run_ns[i]);
     if (batch_.notes.empty()) {
       if (row_.extras_) row_.extras_.reset();
       take_value(values_);
@@ -230,45 +229,45 @@ class Job {
     }
   }
 
-  void take_note(detail::TaskNote& note) {
+  void take_note(client::TaskNote& note) {
     row_.extras_.reset();
     if (note.failure) {
       row_.result_ = Result<T>(std::move(note.failure));
     } else {
-      detail::Cursor value(note.value);
+      client::Cursor value(note.value);
       take_value(value);
     }
     if (note.out.empty() && note.err.empty() && note.tuple.empty()) return;
     auto extras = std::make_shared<typename Row<T>::Extras>();
     extras->out = std::move(note.out);
     extras->err = std::move(note.err);
-    detail::Cursor tuple(note.tuple);
-    if (!note.tuple.empty()) detail::read_any(tuple, extras->tuple);
+    client::Cursor tuple(note.tuple);
+    if (!note.tuple.empty()) client::read_any(tuple, extras->tuple);
     row_.extras_ = std::move(extras);
   }
 
-  void take_value(detail::Cursor& cursor) {
+  void take_value(client::Cursor& cursor) {
     if constexpr (std::is_void_v<T>) {
       row_.result_.emplace();
-      detail::skip_value(cursor);
+      client::skip_value(cursor);
     } else {
-      const detail::Cursor start = cursor;
-      if (detail::read(cursor, row_.result_.emplace())) [[likely]] {
+      const client::Cursor start = cursor;
+      if (client::read(cursor, row_.result_.emplace())) [[likely]] {
         return;
       }
       cursor = start;
-      detail::skip_value(cursor);
-      row_.result_ = detail::wrong_type<T>(row_.index_, row_.attempt_, start);
+      client::skip_value(cursor);
+      row_.result_ = client::wrong_type<T>(row_.index_, row_.attempt_, start);
     }
   }
 
-  std::shared_ptr<detail::Engine> engine_;
-  detail::JobRequest request_;
-  std::unique_ptr<detail::Input> input_;
-  std::unique_ptr<detail::Stream> stream_;
-  detail::Batch batch_;
+  std::shared_ptr<client::Engine> engine_;
+  client::JobRequest request_;
+  std::unique_ptr<client::Input> input_;
+  std::unique_ptr<client::Stream> stream_;
+  client::Batch batch_;
   std::size_t in_batch_ = 0;
-  detail::Cursor values_;
+  client::Cursor values_;
   Row<T> row_;
   bool begun_ = false;
   bool more_ = false;

@@ -21,12 +21,11 @@
 // asked of it is a failure, and destroying it touches nothing of the parent's.
 #pragma once
 
+#include <cstdint>
 #include <fanmill/detail/engine.hpp>
 #include <fanmill/future.hpp>
 #include <fanmill/job.hpp>
 #include <fanmill/settings.hpp>
-
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -35,13 +34,14 @@
 namespace fanmill {
 
 template <class Source>
-concept Tuples = detail::Generator<Source> || std::ranges::viewable_range<Source>;
+concept Tuples = client::Generator<Source> || std::ranges::viewable_range<Source>;
 
 class Pool {
  public:
   // Waits until the executors are being started or the broker's socket was found. A Pool that could
   // not start says why in error(), and so does every job of it.
-  explicit Pool(const PoolSettings& settings = {}) : engine_(detail::Engine::start(settings, kInstalled)) {}
+  explicit Pool(const PoolSettings& settings = {})
+      : engine_(client::Engine::start(settings, kInstalled)) {}
   Pool(Pool&&) noexcept = default;
   Pool& operator=(Pool&&) = delete;
   // Cancels what is not done, kills what runs, and waits until no process is left. Jobs that are
@@ -59,20 +59,20 @@ class Pool {
   // or named ones (maps with text keys, FANMILL_FIELDS structs); a scalar or text is the only one.
   template <class T = Value, Tuples Source>
   Job<T> starmap(std::string function, Source&& source, JobSettings settings = {}) {
-    return open<T, detail::PackTuple>(std::move(function), {}, std::forward<Source>(source),
+    return open<T, client::PackTuple>(std::move(function), {}, std::forward<Source>(source),
                                       std::move(settings));
   }
   // The element, whatever it is, is the only parameter.
   template <class T = Value, Tuples Source>
   Job<T> map(std::string function, Source&& source, JobSettings settings = {}) {
-    return open<T, detail::PackSingle>(std::move(function), {}, std::forward<Source>(source),
+    return open<T, client::PackSingle>(std::move(function), {}, std::forward<Source>(source),
                                        std::move(settings));
   }
   // A command once for each element, its parameters as in starmap: program and arguments, with
   // placeholders ({} {.} {/} {1} {name} …) and without a shell. Its stdout is the value.
   template <class T = std::string, Tuples Source>
   Job<T> exec(std::vector<std::string> command, Source&& source, JobSettings settings = {}) {
-    return open<T, detail::PackTuple>("exec", std::move(command), std::forward<Source>(source),
+    return open<T, client::PackTuple>("exec", std::move(command), std::forward<Source>(source),
                                       std::move(settings));
   }
 
@@ -101,9 +101,9 @@ class Pool {
   Job<T> open(std::string function, std::vector<std::string> command, Source&& source,
               JobSettings settings) {
     return Job<T>(engine_, {std::move(function), std::move(command), std::move(settings), false},
-                  detail::make_input<Pack>(std::forward<Source>(source)));
+                  client::make_input<Pack>(std::forward<Source>(source)));
   }
-  std::shared_ptr<detail::Engine> engine_;
+  std::shared_ptr<client::Engine> engine_;
 };
 
 }  // namespace fanmill

@@ -3,7 +3,6 @@
 
 #include <fanmill/detail/read.hpp>
 #include <fanmill/failure.hpp>
-
 #include <memory>
 #include <stdexcept>
 #include <type_traits>
@@ -76,7 +75,7 @@ class [[nodiscard]] Result {
   std::variant<Held, Boxed> held_;
 };
 
-namespace detail {
+namespace client {
 
 template <class T>
 Failure wrong_type(std::uint64_t index, std::uint32_t attempt, Cursor found) {
@@ -88,5 +87,5 @@ Failure wrong_type(std::uint64_t index, std::uint32_t attempt, Cursor found) {
   return failure;
 }
 
-}  // namespace detail
+}  // namespace client
 }  // namespace fanmill

@@ -22,14 +22,14 @@ struct PoolSettings {
 };
 
 struct JobSettings {
-  std::string name = {};                // shown where the job is; empty: the function's
-  std::vector<std::string> names = {};  // of positional parameters
-  std::uint32_t retries = 0;            // further attempts after the function reported failure
-  std::uint32_t crash_limit = 0;        // crashes of a task before it is given up; 0: three
+  std::string name = {};                    // shown where the job is; empty: the function's
+  std::vector<std::string> names = {};      // of positional parameters
+  std::uint32_t retries = 0;                // further attempts after the function reported failure
+  std::uint32_t crash_limit = 0;            // crashes of a task before it is given up; 0: three
   std::chrono::milliseconds time_limit{0};  // of one task, which is killed then; 0: none
   std::int32_t priority = 0;
-  bool with_tuples = false;             // rows carry their parameters: Row::tuple()
-  std::uint64_t read_ahead = 0;         // tuples taken before their rows are; 0: what credit allows
+  bool with_tuples = false;      // rows carry their parameters: Row::tuple()
+  std::uint64_t read_ahead = 0;  // tuples taken before their rows are; 0: what credit allows
   std::uint64_t max_output = 64U << 20;  // bytes of a command's stdout
   // How long a function that no worker offers may wait for one that does. A private run knows its
   // functions and waits for nothing.

@@ -1,20 +1,19 @@
 // The compiled side of the library as the templates see it: bytes in, bytes out. Not for users.
 #pragma once
 
-#include <fanmill/detail/failure.hpp>
-#include <fanmill/settings.hpp>
-
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <fanmill/detail/failure.hpp>
+#include <fanmill/settings.hpp>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-namespace fanmill::detail {
+namespace fanmill::client {
 
 using FailurePtr = std::shared_ptr<const TaskFailure>;
 
@@ -62,7 +61,7 @@ struct TaskNote {
 struct Batch {
   std::uint64_t first = 0;
   std::uint64_t count = 0;
-  std::string_view values;  // of all of them, one after the other, where `notes` is empty
+  std::string_view values;      // of all of them, one after the other, where `notes` is empty
   std::vector<TaskNote> notes;  // empty, or one per task
   std::uint32_t attempt = 0;
   std::uint64_t mean_run_ns = 0;
@@ -130,4 +129,4 @@ class Engine {
   virtual void stop() = 0;
 };
 
-}  // namespace fanmill::detail
+}  // namespace fanmill::client

@@ -1,13 +1,12 @@
 // fanmill::Failure under the name that the compiled side knows it by.
 #pragma once
 
-#include <fanmill/value.hpp>
-
 #include <cstdint>
+#include <fanmill/value.hpp>
 #include <string>
 #include <string_view>
 
-namespace fanmill::detail {
+namespace fanmill::client {
 
 enum class Status : std::uint8_t {
   kFailed,
@@ -16,9 +15,9 @@ enum class Status : std::uint8_t {
 };
 
 enum class Cause : std::uint8_t {
-  kError,      // the function or command reported it
+  kError,         // the function or command reported it
   kBadArguments,  // the tuple is none for this function
-  kCrashed,    // the executor died while the task ran
+  kCrashed,       // the executor died while the task ran
   kTimeLimit,
   kWorkerLost,
   kCancelled,
@@ -50,4 +49,4 @@ struct TaskFailure {
 std::string_view name_of(Status status);  // "failed", "dead-lettered", "cancelled"
 std::string_view name_of(Cause cause);    // "error", "crashed", "time-limit", …
 
-}  // namespace fanmill::detail
+}  // namespace fanmill::client

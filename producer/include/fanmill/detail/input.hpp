@@ -2,17 +2,16 @@
 // iterates over the job.
 #pragma once
 
+#include <concepts>
 #include <fanmill/detail/engine.hpp>
 #include <fanmill/detail/pack_types.hpp>
-
-#include <concepts>
 #include <functional>
 #include <memory>
 #include <ranges>
 #include <type_traits>
 #include <utility>
 
-namespace fanmill::detail {
+namespace fanmill::client {
 
 struct PackTuple {
   template <class T>
@@ -107,4 +106,4 @@ std::unique_ptr<Input> make_input(Source&& source) {
   }
 }
 
-}  // namespace fanmill::detail
+}  // namespace fanmill::client

@@ -6,10 +6,11 @@
 //   std::map and its like, FANMILL_FIELDS structs            map
 #pragma once
 
-#include <fanmill/value.hpp>
-
 #include <concepts>
 #include <cstddef>
+#include <fanmill/detail/pack.hpp>
+#include <fanmill/fields.hpp>
+#include <fanmill/value.hpp>
 #include <optional>
 #include <ranges>
 #include <string>
@@ -17,10 +18,6 @@
 #include <tuple>
 #include <type_traits>
 #include <variant>
-
-#include <fanmill/fields.hpp>
-#include <fanmill/detail/pack.hpp>
-
 
 namespace fanmill::pack {
 
@@ -63,9 +60,9 @@ std::size_t length_of(const T& range) {
 
 template <class T>
 void map_of(std::string& out, const T& v) {
-  if constexpr (::fanmill::detail::WithFields<T>) {
-    map_head(out, ::fanmill::detail::kFields<T>);
-    ::fanmill::detail::for_each_field<T>([&](const char* name, auto member) {
+  if constexpr (::fanmill::client::WithFields<T>) {
+    map_head(out, ::fanmill::client::kFields<T>);
+    ::fanmill::client::for_each_field<T>([&](const char* name, auto member) {
       text(out, name);
       element(out, v.*member);
     });
@@ -120,7 +117,7 @@ void element(std::string& out, const T& v) {
     text(out, v.string());
   } else if constexpr (detail::ByteRange<T>) {
     bytes(out, {reinterpret_cast<const char*>(std::ranges::data(v)), std::ranges::size(v)});
-  } else if constexpr (::fanmill::detail::WithFields<T> || detail::MapLike<T>) {
+  } else if constexpr (::fanmill::client::WithFields<T> || detail::MapLike<T>) {
     detail::map_of(out, v);
   } else if constexpr (detail::TupleLike<T> || detail::Listed<T>) {
     detail::array_of(out, v);
@@ -144,7 +141,7 @@ void single(std::string& out, const T& v) {
 // anything else is a 1-tuple.
 template <class T>
 void tuple(std::string& out, const T& v) {
-  if constexpr (::fanmill::detail::WithFields<T> || detail::MapLike<T>) {
+  if constexpr (::fanmill::client::WithFields<T> || detail::MapLike<T>) {
     detail::map_of(out, v);
   } else if constexpr (std::same_as<T, Value>) {
     if (v.template as<Array>() != nullptr || v.template as<Map>() != nullptr) {
@@ -154,8 +151,7 @@ void tuple(std::string& out, const T& v) {
     }
   } else if constexpr (std::same_as<T, Array> || std::same_as<T, Map>) {
     append_msgpack(out, Value(v));
-  } else if constexpr (detail::TupleLike<T> ||
-                       (detail::Listed<T> && !detail::ByteRange<T>)) {
+  } else if constexpr (detail::TupleLike<T> || (detail::Listed<T> && !detail::ByteRange<T>)) {
     detail::array_of(out, v);
   } else {
     single(out, v);

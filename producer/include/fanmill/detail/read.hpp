@@ -7,14 +7,14 @@
 //   FANMILL_FIELDS structs (maps by name, arrays by position)
 #pragma once
 
-#include <fanmill/value.hpp>
-
 #include <array>
 #include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <fanmill/fields.hpp>
+#include <fanmill/value.hpp>
 #include <limits>
 #include <optional>
 #include <string>
@@ -23,9 +23,7 @@
 #include <type_traits>
 #include <utility>
 
-#include <fanmill/fields.hpp>
-
-namespace fanmill::detail {
+namespace fanmill::client {
 
 struct Cursor {
   const unsigned char* at = nullptr;
@@ -39,9 +37,9 @@ struct Cursor {
 };
 
 // Compiled parts.
-bool skip_value(Cursor& cursor);                // false: what is there is no whole value
-bool read_any(Cursor& cursor, Value& out);      // within the limits on nesting and size
-std::string describe_value(Cursor cursor);      // `str "abc"`, `int 7`, `null`; cut where long
+bool skip_value(Cursor& cursor);            // false: what is there is no whole value
+bool read_any(Cursor& cursor, Value& out);  // within the limits on nesting and size
+std::string describe_value(Cursor cursor);  // `str "abc"`, `int 7`, `null`; cut where long
 
 template <class Word>
 Word take_be(const unsigned char* at) {
@@ -190,8 +188,7 @@ bool read_fields(Cursor& cursor, T& out) {
   const Cursor start = cursor;
   if (read_array_head(cursor, length)) {
     bool ok = length == kFields<T>;
-    for_each_field<T>(
-        [&](const char*, auto member) { ok = ok && read(cursor, out.*member); });
+    for_each_field<T>([&](const char*, auto member) { ok = ok && read(cursor, out.*member); });
     return ok;
   }
   cursor = start;
@@ -356,4 +353,4 @@ std::string type_name() {
   }
 }
 
-}  // namespace fanmill::detail
+}  // namespace fanmill::client
