@@ -18,8 +18,10 @@ constexpr int kChunksPerTurn = 4;
 constexpr std::size_t kOutboxChunksMax = 8;
 // A chunk leaves once its tuples took so long to come, full or not.
 constexpr auto kChunkTimeMax = 1ms;
-// The clock is looked at after so many tuples.
-constexpr std::uint64_t kTuplesPerLook = 64;
+// The clock is looked at after so many tuples at most; after each one while they are slow to come,
+// because the next may be long in coming and this one is not to wait for it.
+constexpr std::uint64_t kTuplesPerLookMax = 64;
+constexpr auto kQuickLook = 50us;
 
 }  // namespace
 
@@ -28,7 +30,19 @@ struct client::TupleSink::State {
   std::uint64_t target = 1;
   std::size_t end = 0;  // of the tuple before
   MonoTime began{};
+  MonoTime looked_at{};
+  std::uint64_t look_every = 1;
+  std::uint64_t next_look = 1;
   bool too_long = false;
+
+  // False: the chunk has taken its time.
+  bool look(std::uint64_t tuples) {
+    const MonoTime now = mono_now();
+    const auto gap = now - std::exchange(looked_at, now);
+    look_every = gap < kQuickLook ? std::min(look_every * 2, kTuplesPerLookMax) : 1;
+    next_look = tuples + look_every;
+    return now - began < kChunkTimeMax;
+  }
 };
 
 bool client::TupleSink::tuple_done() {
@@ -43,7 +57,7 @@ bool client::TupleSink::tuple_done() {
   builder.tuple_done();
   const std::uint64_t tuples = builder.tuples();
   if (tuples >= state_->target || builder.full()) return false;
-  return tuples % kTuplesPerLook != 0 || mono_now() - state_->began < kChunkTimeMax;
+  return tuples < state_->next_look || state_->look(tuples);
 }
 
 namespace producer {
@@ -232,7 +246,8 @@ void StreamHandle::feed(client::Input& input) {
   set(sink, &sink_->builder.bytes(), sink_.get());
   sink_->target = read_ahead_ == 0 ? target_ : std::min(target_, read_ahead_ - (taken_ - given_));
   sink_->end = 0;
-  sink_->began = mono_now();
+  sink_->began = sink_->looked_at = mono_now();
+  sink_->next_look = sink_->look_every;
   const bool more = input.fill(sink);
   const auto took = mono_now() - sink_->began;
   input_is_slow_ = took >= kChunkTimeMax;
