@@ -1,4 +1,4 @@
-# fanmill_producer: the C++ API. fanmill_cli: what the command line adds to it, also for tests.
+# fanmill_producer: the connection and the loop of a job. fanmill_cli: what the command line adds to it, also for tests.
 find_path(CSV_INCLUDE_DIR csv.h REQUIRED)
 find_library(CSV_LIBRARY csv REQUIRED)
 

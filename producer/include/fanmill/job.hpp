@@ -50,6 +50,8 @@ class Row {
   std::add_lvalue_reference_t<const T> value() const { return result_.value(); }
   std::add_lvalue_reference_t<T> operator*() { return value(); }
   std::add_lvalue_reference_t<const T> operator*() const { return value(); }
+  auto operator->() { return &value(); }
+  auto operator->() const { return &value(); }
   const Failure& error() const { return result_.error(); }
   Result<T>& result() { return result_; }
   const Result<T>& result() const { return result_; }

@@ -54,8 +54,8 @@ class [[nodiscard]] Result {
   // As value(), but it must be there.
   std::add_lvalue_reference_t<T> operator*() { return value(); }
   std::add_lvalue_reference_t<const T> operator*() const { return value(); }
-  Held* operator->() { return &value(); }
-  const Held* operator->() const { return &value(); }
+  auto operator->() { return &value(); }
+  auto operator->() const { return &value(); }
 
   const Failure& error() const {
     if (ok()) throw BadAccess("fanmill: error() of a result that is a value");

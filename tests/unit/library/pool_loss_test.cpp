@@ -144,7 +144,9 @@ TEST(LibraryPoolLoss, AForkedChildIsToldSoAndHarmsNothing) {
     auto* copy = new Pool(std::move(pool));
     const bool told = !copy->submit<int>("identity", 1).get() && copy->error() != nullptr &&
                       !*copy->map<int>("identity", std::views::iota(0, 3)).begin();
-    { const auto dropped = std::move(begun); }
+    {
+      const auto dropped = std::move(begun);
+    }
     delete copy;
     _exit(told ? 0 : 1);
   }

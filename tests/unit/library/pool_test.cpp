@@ -33,7 +33,8 @@ class LibraryPool : public testing::Test {
 
 TEST_F(LibraryPool, RowsComeInInputOrder) {
   std::uint64_t next = 0;
-  for (auto& row : pool_.map<std::uint64_t>("identity", std::views::iota(std::uint64_t{0}, 300'000u))) {
+  for (auto& row :
+       pool_.map<std::uint64_t>("identity", std::views::iota(std::uint64_t{0}, 300'000u))) {
     ASSERT_TRUE(row) << row.error().text();
     ASSERT_EQ(row.index(), next);
     ASSERT_EQ(*row, next++);
@@ -168,8 +169,8 @@ TEST_F(LibraryPool, AResultOfAnotherTypeNamesTaskExpectationAndFind) {
     row ? static_cast<void>(sum += *row) : texts.push_back(row.error().text());
   }
   EXPECT_EQ(sum, 3);
-  EXPECT_EQ(texts, (std::vector<std::string>{
-                       "task 1 gave another type: expected int, found str \"x\""}));
+  EXPECT_EQ(texts,
+            (std::vector<std::string>{"task 1 gave another type: expected int, found str \"x\""}));
 }
 
 TEST_F(LibraryPool, AnUnknownFunctionIsTheOnlyRow) {
@@ -195,14 +196,18 @@ TEST_F(LibraryPool, RowsCarryTheirTuplesWhereAsked) {
 
 TEST_F(LibraryPool, ForEachTellsWhatTheJobCameTo) {
   std::int64_t sum = 0;
-  const auto counts = pool_.map<int>("identity", std::views::iota(0, 100))
-                          .for_each([&](fanmill::Row<int>& row) { sum += *row; });
+  const auto counts =
+      pool_.map<int>("identity", std::views::iota(0, 100)).for_each([&](fanmill::Row<int>& row) {
+        sum += *row;
+      });
   ASSERT_TRUE(counts) << counts.error().text();
   EXPECT_EQ(counts->succeeded, 100u);
   EXPECT_EQ(sum, 4950);
   int seen = 0;
-  const auto stopped = pool_.map<int>("identity", std::views::iota(0))
-                           .for_each([&](fanmill::Row<int>&) { return ++seen < 5; });
+  const auto stopped =
+      pool_.map<int>("identity", std::views::iota(0)).for_each([&](fanmill::Row<int>&) {
+        return ++seen < 5;
+      });
   EXPECT_TRUE(stopped);
   EXPECT_EQ(seen, 5);
 }

@@ -23,7 +23,8 @@ inline std::vector<pid_t> children_named(const std::string& name) {
     std::getline(file, stat);
     const auto open = stat.find('(');
     const auto close = stat.rfind(')');
-    if (open == std::string::npos || close == std::string::npos || stat.size() < close + 5) continue;
+    if (open == std::string::npos || close == std::string::npos || stat.size() < close + 5)
+      continue;
     const char state = stat[close + 2];
     const pid_t parent = std::stoi(stat.substr(close + 4));
     if (parent == getpid() && state != 'Z' &&

@@ -83,8 +83,8 @@ TEST(LibraryTypes, EveryKindOfValueComesBack) {
 }
 
 TEST(LibraryTypes, IntegersOfEveryLengthComeBackAtTheirEdges) {
-  for (const std::int64_t edge : {0, 127, 128, 255, 256, 65535, 65536, -1, -32, -33, -128, -129,
-                                  -32768, -32769}) {
+  for (const std::int64_t edge :
+       {0, 127, 128, 255, 256, 65535, 65536, -1, -32, -33, -128, -129, -32768, -32769}) {
     comes_back(edge);
   }
   comes_back(std::int64_t{4294967295});
@@ -138,9 +138,8 @@ TEST(LibraryTypes, WhatATupleIsMadeOf) {
   EXPECT_EQ(packed_tuple(std::map<std::string, int>{{"n", 1}}), packed({0x81, 0xa1, 'n', 1}));
   EXPECT_EQ(packed_tuple(fanmill::Value(fanmill::Array{1, 2})), packed({0x92, 1, 2}));
   EXPECT_EQ(packed_tuple(fanmill::Value(1)), packed({0x91, 1}));
-  EXPECT_EQ(packed_tuple(Path{"p", {}}),
-            packed({0x82, 0xa4, 'n', 'a', 'm', 'e', 0xa1, 'p', 0xa6, 'p', 'o', 'i', 'n', 't', 's',
-                    0x90}));
+  EXPECT_EQ(packed_tuple(Path{"p", {}}), packed({0x82, 0xa4, 'n', 'a', 'm', 'e', 0xa1, 'p', 0xa6,
+                                                 'p', 'o', 'i', 'n', 't', 's', 0x90}));
 }
 
 TEST(LibraryTypes, NamesAreThoseOfSignatures) {
