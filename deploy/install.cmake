@@ -1,18 +1,17 @@
-# What `cmake --install build` puts where: the programs, the C++ library and its CMake package.
+# cmake --install build --prefix PREFIX: the programs, the public headers, and the CMake package `fanmill`.
+include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-install(TARGETS fanmill fanmill-broker fanmill-worker fanmill-executor
-        RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT programs)
+# Programs look for one another beside themselves.
+install(TARGETS fanmill fanmill-broker fanmill-worker fanmill-executor RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 
-install(TARGETS fanmill_client EXPORT fanmillTargets
-        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
-install(DIRECTORY ${CMAKE_SOURCE_DIR}/producer/include/fanmill ${CMAKE_SOURCE_DIR}/proto/include/fanmill
-        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
+include(${CMAKE_SOURCE_DIR}/producer/install.cmake)
 
-set(FANMILL_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/fanmill)
-install(EXPORT fanmillTargets NAMESPACE fanmill:: DESTINATION ${FANMILL_CMAKE_DIR} COMPONENT development)
-configure_package_config_file(${CMAKE_SOURCE_DIR}/deploy/fanmillConfig.cmake.in ${CMAKE_BINARY_DIR}/fanmillConfig.cmake
-  INSTALL_DESTINATION ${FANMILL_CMAKE_DIR})
+set(fanmill_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/fanmill)
+install(EXPORT fanmillTargets NAMESPACE fanmill:: DESTINATION ${fanmill_package_dir})
+configure_package_config_file(${CMAKE_SOURCE_DIR}/deploy/fanmillConfig.cmake.in
+                              ${CMAKE_BINARY_DIR}/fanmillConfig.cmake
+                              INSTALL_DESTINATION ${fanmill_package_dir})
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/fanmillConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/fanmillConfig.cmake ${CMAKE_BINARY_DIR}/fanmillConfigVersion.cmake
-        DESTINATION ${FANMILL_CMAKE_DIR} COMPONENT development)
+        DESTINATION ${fanmill_package_dir})

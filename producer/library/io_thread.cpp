@@ -134,6 +134,9 @@ Result<void> IoThread::State::set_up(std::optional<ChannelContext>& context,
                                      std::optional<Client>& client) {
   if (event < 0) return fail(ErrorCode::kSystem, "cannot make an eventfd");
   context.emplace();
+  if (!settings.plugins.empty()) {
+    return fail(ErrorCode::kUsage, "PoolSettings::plugins: executors load no plugins here");
+  }
   if (settings.broker.empty()) {
     auto executor = find_executor(settings.executor, installed);
     if (!executor) return tl::make_unexpected(executor.error());
