@@ -11,8 +11,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <optional>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <utility>
@@ -21,8 +21,8 @@
 #include "broker/keyring.hpp"
 #include "broker/loop.hpp"
 #include "broker/memory_store.hpp"
-#include "proto/gate.hpp"
 #include "proto/command_help.hpp"
+#include "proto/gate.hpp"
 #include "proto/limits.hpp"
 #include "proto/log.hpp"
 

@@ -15,6 +15,7 @@ target_include_directories(fanmill_plugin INTERFACE
                            $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/worker/plugin/include/fanmill DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(TARGETS fanmill_plugin EXPORT fanmillTargets)
+include(${CMAKE_SOURCE_DIR}/producer/install.cmake)
 
 set(fanmill_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/fanmill)
 install(EXPORT fanmillTargets NAMESPACE fanmill:: DESTINATION ${fanmill_package_dir})

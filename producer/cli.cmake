@@ -1,8 +1,9 @@
-# fanmill_producer: the C++ API. fanmill_cli: what the command line adds to it, also for tests.
+# fanmill_producer: the connection and the loop of a job. fanmill_cli: what the command line adds to it, also for tests.
 find_path(CSV_INCLUDE_DIR csv.h REQUIRED)
 find_library(CSV_LIBRARY csv REQUIRED)
 
 add_library(fanmill_producer STATIC client.cpp row_batch.cpp)
+target_include_directories(fanmill_producer PUBLIC include)
 target_link_libraries(fanmill_producer PUBLIC fanmill_producer_core fanmill_channel fmt::fmt)
 
 add_library(fanmill_cli STATIC

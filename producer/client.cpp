@@ -180,7 +180,7 @@ Result<JobCounts> run_job(Client& client, JobOptions options, RowOrder order, co
   // Few chunks a turn, so that rows are taken while the input is long.
   constexpr int kChunksPerTurn = 4;
   Session& session = client.session();
-  const JobHandle job = session.open(client.fresh_key(), std::move(options), order, mono_now());
+  const JobHandle job = session.open(Client::fresh_key(), std::move(options), order, mono_now());
   ChunkBuilder builder;
   bool more = true;
   while (true) {

@@ -1,5 +1,6 @@
-// The producer's C++ API: a connection to a broker (or to a private run) and the loop of one job
-// around the pure Session.
+// A connection to a broker (or to a private run) and the loop of one job around the pure Session.
+// What the command line, the benchmarks and the C++ library (producer/include/fanmill/pool.hpp,
+// which is what a user includes) stand on.
 //
 //   fanmill::ChannelContext context;
 //   auto run = fanmill::PrivateRun::start(context, {.slots = 2});
@@ -50,7 +51,7 @@ class Client {
   const std::optional<Error>& connect_error() const;
 
   // A key that no other job has.
-  std::string fresh_key();
+  static std::string fresh_key();
 
  private:
   struct State;

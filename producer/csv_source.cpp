@@ -4,11 +4,11 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <fanmill/detail/pack.hpp>
 #include <set>
 #include <utility>
 
 #include "proto/limits.hpp"
-#include "proto/pack.hpp"
 
 namespace fanmill::producer {
 namespace {

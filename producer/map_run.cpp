@@ -91,7 +91,7 @@ class Run {
   // True: everything came to its end by itself. False: whatever still runs is to be killed.
   bool loop() {
     began_ = mono_now();
-    job_ = session_.open(client_.fresh_key(), options_.job, options_.order, began_);
+    job_ = session_.open(Client::fresh_key(), options_.job, options_.order, began_);
     while (!over_) {
       feed();
       turn();

@@ -83,6 +83,8 @@ Result<PrivateRun> PrivateRun::start(ChannelContext& context, const PrivateRunOp
   agent_options.allow_exec = options.allow_exec;
   agent_options.plugins = options.plugins;
   agent_options.reconnect_quietly = true;
+  agent_options.executor_path = options.executor_path;
+  agent_options.adopt_orphans = options.adopt_orphans;
   auto agent = worker::Agent::make(context, std::move(agent_options));
   if (!agent) return tl::make_unexpected(agent.error());
   state->agent.emplace(std::move(*agent));

@@ -19,6 +19,8 @@ struct PrivateRunOptions {
   std::uint32_t slots = 0;  // 0: the cores this process may use
   bool allow_exec = true;
   std::vector<std::string> plugins = {};
+  std::string executor_path = {};  // empty: fanmill-executor beside the running program
+  bool adopt_orphans = true;  // see worker::AgentOptions; false in a program of somebody else's
   std::uint64_t results_cap = limits::kResultsCap;  // bytes of results that wait for the reader
 };
 

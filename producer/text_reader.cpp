@@ -1,8 +1,8 @@
 #include "producer/text_reader.hpp"
 
+#include <fanmill/detail/pack.hpp>
 #include <utility>
 
-#include "proto/pack.hpp"
 #include "proto/text_value.hpp"
 
 namespace fanmill::producer {

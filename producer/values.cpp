@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <fanmill/detail/pack.hpp>
 #include <utility>
 
 #include "proto/limits.hpp"
-#include "proto/pack.hpp"
 
 namespace fanmill::producer {
 namespace {

@@ -3,9 +3,9 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
+#include <fanmill/detail/pack.hpp>
 #include <system_error>
 
-#include "proto/pack.hpp"
 #include "proto/signature.hpp"
 #include "proto/value.hpp"
 

@@ -111,14 +111,6 @@ Result<std::string_view> rest_of(std::string_view bytes, std::size_t at) {
 
 }  // namespace
 
-Value::Value(std::uint64_t v) {
-  if (v <= static_cast<std::uint64_t>(INT64_MAX)) {
-    data_ = static_cast<std::int64_t>(v);
-  } else {
-    data_ = v;
-  }
-}
-
 void append_msgpack(std::string& out, const Value& value) { ValuePacker(out).put(value); }
 
 Result<Value> decode_msgpack(std::string_view bytes, std::size_t& at) {

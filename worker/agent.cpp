@@ -115,7 +115,11 @@ tl::expected<Agent, Error> Agent::make(ChannelContext& context, AgentOptions opt
     auto offers = probe_executor({told.executor_path, told.plugins});
     if (!offers) return tl::make_unexpected(std::move(offers.error()));
   }
-  auto pool = ExecutorPool::make({told.executor_path, told.slots, told.allow_exec, told.plugins});
+  auto pool = ExecutorPool::make({.executor_path = told.executor_path,
+                                  .slots = told.slots,
+                                  .commands = told.allow_exec,
+                                  .plugins = told.plugins,
+                                  .adopt_orphans = told.adopt_orphans});
   if (!pool) return tl::make_unexpected(std::move(pool.error()));
   state->pool.emplace(std::move(*pool));
   state->requests = Fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -144,7 +148,7 @@ void Agent::State::request(std::atomic<bool>& flag) {
 
 int Agent::State::run() {
   // What a command leaves behind comes to this process, which can then end it.
-  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  if (options.adopt_orphans) prctl(PR_SET_CHILD_SUBREAPER, 1);
 
   AgentConfig config;
   config.instance = {random_number()};
@@ -170,9 +174,9 @@ int Agent::State::run() {
       break;
     }
     if (pool->silent_deaths() + failed_starts > kSilentDeathsMax * options.slots) {
-      spdlog::error("executors end before they begin: {} does not run here{}{}",
-                    options.executor_path, pool->silent_words().empty() ? "" : ": ",
-                    pool->silent_words());
+      log().error("executors end before they begin: {} does not run here{}{}",
+                  options.executor_path, pool->silent_words().empty() ? "" : ": ",
+                  pool->silent_words());
       result = kSystemRefused;
       break;
     }
@@ -224,10 +228,10 @@ void Agent::State::receive() {
     auto received = channel->receive();
     if (!received) break;
     connect_pause = limits::kReconnectMin;
-    if (!std::exchange(last_trouble, {}).empty()) spdlog::info("the broker answers again");
+    if (!std::exchange(last_trouble, {}).empty()) log().info("the broker answers again");
     auto envelope = decode_to_worker(received->header);
     if (!envelope) {
-      spdlog::warn("the broker sent what is no message: {}", envelope.error().message);
+      log().warn("the broker sent what is no message: {}", envelope.error().message);
       events.emplace_back(BrokerLost{std::move(envelope.error())});
       return;
     }
@@ -236,7 +240,7 @@ void Agent::State::receive() {
       pool->job_is_stopped(stop->job);
     }
     if (const auto* refused = std::get_if<Refused>(&envelope->message)) {
-      spdlog::error("the broker refused: {}", refused->message);
+      log().error("the broker refused: {}", refused->message);
     }
     events.emplace_back(BrokerMessage{std::move(*envelope), std::move(received->blob)});
   }
@@ -277,7 +281,7 @@ void Agent::State::start(std::uint32_t slot) {
     return;
   }
   ++failed_starts;
-  spdlog::error("{}", started.error().message);
+  log().error("{}", started.error().message);
   ExecutorDied died;
   died.slot = slot;
   died.error_tail = std::move(started.error().message);
@@ -292,10 +296,10 @@ void Agent::State::connect() {
   if (!connected) return try_later(connected.error());
   ++connections;
   if (connections > 1) {
-    spdlog::debug("connecting again to {}", options.broker);
+    log().debug("connecting again to {}", options.broker);
   } else if (!options.reconnect_quietly) {
-    spdlog::info("worker {} with {} slots connects to {}", options.name, options.slots,
-                 options.broker);
+    log().info("worker {} with {} slots connects to {}", options.name, options.slots,
+               options.broker);
   }
   channel.emplace(std::move(*connected));
   events.emplace_back(BrokerConnected{});
@@ -310,7 +314,7 @@ void Agent::State::try_later(const Error& error) {
 
 void Agent::State::tell_trouble(const Error& error) {
   if (error.message == last_trouble) return;
-  spdlog::warn("{}; trying again until it works", error.message);
+  log().warn("{}; trying again until it works", error.message);
   last_trouble = error.message;
 }
 

@@ -19,7 +19,10 @@ struct AgentOptions {
   std::string executor_path;  // empty: fanmill-executor beside the running program
   bool allow_exec = false;    // offer to run commands
   std::vector<std::string> plugins = {};  // shared libraries whose functions are offered
-  bool reconnect_quietly = false;         // a private run: no log line about the first connection
+  // The process is the agent's own: it becomes the subreaper of what commands leave behind, and
+  // waits for every child. Not so in a program that has children of its own.
+  bool adopt_orphans = true;
+  bool reconnect_quietly = false;  // a private run: no log line about the first connection
 };
 
 class Agent {

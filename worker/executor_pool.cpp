@@ -465,6 +465,7 @@ void ExecutorPool::buried(std::uint32_t slot, std::vector<Event>& events) {
 // Processes that a command left behind come to this one, being their subreaper, and would stay
 // zombies.
 void ExecutorPool::reap_strangers() {
+  if (!options_.adopt_orphans) return;
   while (true) {
     siginfo_t ended{};
     if (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) != 0 || ended.si_pid == 0) return;

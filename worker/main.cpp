@@ -7,8 +7,8 @@
 #include <memory>
 #include <string>
 
-#include "proto/find_broker.hpp"
 #include "proto/command_help.hpp"
+#include "proto/find_broker.hpp"
 #include "proto/limits.hpp"
 #include "proto/log.hpp"
 #include "worker/agent.hpp"

@@ -13,8 +13,8 @@
 
 #include "producer/command_preview.hpp"
 #include "producer/commands/command_options.hpp"
-#include "producer/commands/plugin_option.hpp"
 #include "producer/commands/option_groups.hpp"
+#include "producer/commands/plugin_option.hpp"
 #include "producer/console.hpp"
 #include "producer/exit_code.hpp"
 #include "producer/grouped_source.hpp"

@@ -1,7 +1,9 @@
 // What the C++ API of a private run reaches, as one JSON line:
 //
-//   fanmill-bench throughput TASKS [SLOTS]   no-op tasks (int, 12-char string), results in order
-//   and checked fanmill-bench latency ROUNDS [SLOTS]     one task there and back, again and again
+//   fanmill-bench throughput TASKS [SLOTS]
+//     no-op tasks (int, 12-char string), results in order and checked
+//   fanmill-bench numbers TASKS [SLOTS]    the same with one int, beside fanmill-library-bench
+//   fanmill-bench latency ROUNDS [SLOTS]   one task there and back, again and again
 //
 // Run beside its peers by first_figures.py.
 #include <signal.h>
@@ -50,11 +52,8 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-void throughput(producer::Client& client, std::uint64_t tasks) {
-  const auto params =
-      std::views::iota(std::uint64_t{0}, tasks) | std::views::transform([](std::uint64_t i) {
-        return std::tuple<std::uint64_t, std::string_view>(i, kPayload);
-      });
+template <class Range>
+void throughput(producer::Client& client, std::uint64_t tasks, Range params) {
   std::uint64_t expected = 0;
   const auto take = [&](const producer::RowsArrived& rows) {
     const std::string_view blob = rows.blob.view();
@@ -94,8 +93,8 @@ void await(producer::Client& client) {
 }
 
 void latency(producer::Client& client, std::uint64_t rounds) {
-  const auto job =
-      client.session().open(client.fresh_key(), identity_job(), RowOrder::kInput, mono_now());
+  const auto job = client.session().open(producer::Client::fresh_key(), identity_job(),
+                                         RowOrder::kInput, mono_now());
   await<producer::Opened>(client);
   constexpr std::uint64_t kWarmUp = 500;
   auto start = std::chrono::steady_clock::now();
@@ -117,9 +116,10 @@ void latency(producer::Client& client, std::uint64_t rounds) {
 
 int main(int argc, char** argv) {
   const std::string_view what = argc > 2 ? argv[1] : "";
-  if (what != "throughput" && what != "latency") {
+  if (what != "throughput" && what != "numbers" && what != "latency") {
     std::fprintf(stderr,
-                 "usage: fanmill-bench throughput TASKS [SLOTS] | latency ROUNDS [SLOTS]\n");
+                 "usage: fanmill-bench throughput|numbers TASKS [SLOTS] | latency ROUNDS "
+                 "[SLOTS]\n");
     return 2;
   }
   sigset_t all;
@@ -133,6 +133,15 @@ int main(int argc, char** argv) {
   if (!run) die(run.error().message);
   auto client = producer::Client::connect(context, run->endpoint());
   if (!client) die(client.error().message);
-  what == "throughput" ? throughput(*client, count) : latency(*client, count);
+  const auto numbers = std::views::iota(std::uint64_t{0}, count);
+  if (what == "throughput") {
+    throughput(*client, count, numbers | std::views::transform([](std::uint64_t i) {
+                                 return std::tuple<std::uint64_t, std::string_view>(i, kPayload);
+                               }));
+  } else if (what == "numbers") {
+    throughput(*client, count, numbers);
+  } else {
+    latency(*client, count);
+  }
   return 0;
 }

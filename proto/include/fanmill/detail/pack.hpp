@@ -1,5 +1,5 @@
-// msgpack straight into bytes, for what builds millions of tuples: no Value in between. Integers
-// take their shortest form.
+// msgpack straight into a chunk's bytes, for sources that build millions of tuples: no Value in
+// between. Integers take their shortest form. C++ values: detail/pack_types.hpp.
 #pragma once
 
 #include <bit>
@@ -69,6 +69,17 @@ inline void text(std::string& out, std::string_view v) {
     detail::append_be(out, static_cast<char>(0xda), static_cast<std::uint16_t>(v.size()));
   } else {
     detail::append_be(out, static_cast<char>(0xdb), static_cast<std::uint32_t>(v.size()));
+  }
+  out.append(v);
+}
+
+inline void bytes(std::string& out, std::string_view v) {
+  if (v.size() <= 0xff) {
+    detail::append_be(out, static_cast<char>(0xc4), static_cast<std::uint8_t>(v.size()));
+  } else if (v.size() <= 0xffff) {
+    detail::append_be(out, static_cast<char>(0xc5), static_cast<std::uint16_t>(v.size()));
+  } else {
+    detail::append_be(out, static_cast<char>(0xc6), static_cast<std::uint32_t>(v.size()));
   }
   out.append(v);
 }
