@@ -1,5 +1,6 @@
 #include "proto/find_broker.hpp"
 
+#include "proto/ipc_path.hpp"
 #include "proto/join_file.hpp"
 
 namespace fanmill {
@@ -12,6 +13,10 @@ Result<Address> find_broker(const std::string& given, std::string_view role) {
       return fail(ErrorCode::kUsage, "a broker at " + given +
                                          " is reached with its join file: copy " +
                                          std::string(role) + ".join from its host and give that");
+    }
+    if (parsed->transport == Transport::kIpc) {
+      const auto checked = check_ipc_path(parsed->name);
+      if (!checked) return tl::make_unexpected(checked.error());
     }
     return Address(given);
   }

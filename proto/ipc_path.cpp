@@ -20,14 +20,6 @@ namespace {
 
 std::string reason(int error) { return std::generic_category().message(error); }
 
-Result<void> check_length(const std::string& path) {
-  constexpr std::size_t kPathMax = sizeof(sockaddr_un{}.sun_path) - 1;
-  if (path.size() <= kPathMax) return {};
-  return fail(ErrorCode::kUsage, "the socket path " + path + " has " + std::to_string(path.size()) +
-                                     " bytes, the system allows " + std::to_string(kPathMax) +
-                                     "; choose a shorter one");
-}
-
 sockaddr_un address_of(const std::string& path) {  // its length has been checked
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -122,8 +114,16 @@ bool bind_and_listen(int fd, const std::string& path) {
 
 }  // namespace
 
+Result<void> check_ipc_path(const std::string& path) {
+  constexpr std::size_t kPathMax = sizeof(sockaddr_un{}.sun_path) - 1;
+  if (path.size() <= kPathMax) return {};
+  return fail(ErrorCode::kUsage, "the socket path " + path + " has " + std::to_string(path.size()) +
+                                     " bytes, the system allows " + std::to_string(kPathMax) +
+                                     "; choose a shorter one");
+}
+
 Result<IpcListener> IpcListener::make(const std::string& path) {
-  if (const auto length = check_length(path); !length) {
+  if (const auto length = check_ipc_path(path); !length) {
     return tl::make_unexpected(length.error());
   }
   const std::size_t slash = path.rfind('/');
@@ -180,7 +180,7 @@ IpcListener::~IpcListener() {
 }
 
 Result<void> check_ipc_listener(const std::string& path) {
-  if (auto length = check_length(path); !length) return length;
+  if (auto length = check_ipc_path(path); !length) return length;
   const int error = connect_once(path);
   if (error == 0) return {};
   return fail(ErrorCode::kUnreachable, "no broker listens at " + path + ": " + reason(error));

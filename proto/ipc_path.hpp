@@ -34,6 +34,9 @@ class IpcListener {
   ino_t inode_ = 0;
 };
 
+// kUsage: longer than the system allows for a socket.
+Result<void> check_ipc_path(const std::string& path);
+
 // kUnreachable if nobody listens at the path.
 Result<void> check_ipc_listener(const std::string& path);
 

@@ -58,9 +58,8 @@ Twice: kills what runs, leaves at once. The broker deals those tasks again.)";
 Result<void> check_broker(const std::string& broker) {
   const auto address = find_broker(broker, "worker");
   if (address) return {};
-  if (address.error().code != ErrorCode::kNotFound) return tl::make_unexpected(address.error());
-  spdlog::info("{}; waiting for it", address.error().message);
-  return {};
+  if (address.error().code == ErrorCode::kNotFound) return {};  // it may be still to come
+  return tl::make_unexpected(address.error());
 }
 
 int serve(const worker::AgentOptions& options) {

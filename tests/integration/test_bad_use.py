@@ -71,7 +71,7 @@ OPTIONS = [
     of_map(2, "-j 2 --broker ipc:///tmp/x", "-j", "--broker", "--slots N"),
     of_map(2, "--spill-max 1GiB --broker ipc:///tmp/x", "--spill-max", "private run"),
     Case(2, "map identity --limit", ("--limit", "missing", "--help")),
-    of_map(2, "--broker tcp://192.0.2.1:5", "tcp://192.0.2.1:5", "no keys", "ipc://PATH"),
+    of_map(2, "--broker tcp://192.0.2.1:5", "tcp://192.0.2.1:5", "join file", "producer.join"),
     of_map(2, "--broker http://x", "http://x", "ipc://PATH"),
     of_map(2, "--broker " + LONG, "allows 107", "shorter"),
     of_map(3, "--broker ipc:///nowhere/x", "no broker listens at /nowhere/x", "fanmill broker --listen"),
@@ -80,7 +80,7 @@ OPTIONS = [
     of_map(3, "-o /dev/full", "cannot write the results", "No space left"),
 ]
 INPUTS = [
-    of_map(2, "", r"open\.jsonl, line 1, column 1", rest="identity open.jsonl"),
+    of_map(2, "", r"open\.jsonl, line 1, column 4", "begins in column 1 is not closed", rest="identity open.jsonl"),
     of_map(2, "", r"word\.jsonl, line 1, column 5", rest="identity word.jsonl"),
     of_map(2, "", r"utf8\.jsonl, line 1, column 1", "UTF-8", rest="identity utf8.jsonl"),
     of_map(2, "", r"big\.jsonl, line 1, column 1", "number", rest="identity big.jsonl"),
@@ -96,6 +96,7 @@ INPUTS = [
     of_map(2, "", r"`:::\+`", "the first one is `:::`", rest="identity :::+ a"),
     of_map(2, "", "`::::`", "names no file", rest="identity ::::"),
     of_map(2, "", "nowhere", "No such file", rest="identity :::: nowhere"),
+    Case(2, "exec ::: a -- echo {2}", (r"\{2\}", "1 value")),
     of_range("n=1..", "without an end", "n=1..100"),
     of_range("1..3", "no name", "NAME=FIRST..LAST"),
     of_range("n=1..3..0", "step is 0"),
@@ -109,7 +110,9 @@ PROGRAMS = [
     Case(2, "broker --lisen ipc:///tmp/x", ("no option --lisen", "did you mean --listen")),
     Case(2, "broker extra", ('"extra"', "one word too many", "--help")),
     Case(2, "broker --listen", ("--listen", "missing", "--help")),
-    Case(2, "broker --listen tcp://127.0.0.1:5", ("no keys", "ipc://PATH")),
+    Case(2, "broker --listen tcp://127.0.0.1", ("an address and a port", "tcp://0.0.0.0:7070")),
+    Case(2, "broker --listen tcp://127.0.0.1:0 --advertise here", ("--advertise here", "tcp://ADDRESS:PORT")),
+    Case(3, "broker --listen tcp://127.0.0.1:0 --keys plain/keys", ("plain/keys", "--keys")),
     Case(2, "broker --listen nonsense", ("nonsense", "ipc://PATH")),
     Case(2, "broker --listen ipc://", ("names no file", "as in")),
     Case(2, "broker --listen " + LONG, ("allows 107", "shorter")),
@@ -117,8 +120,10 @@ PROGRAMS = [
     Case(3, "broker --listen ipc://{dir}/plain", ("not a socket", "another path")),
     Case(3, "broker --listen ipc://{dir}/plain/x", ("/plain of the socket", "Not a directory")),
     Case(2, "worker", ("--broker is required", "--help")),
-    Case(2, "worker --broker nonsense", ("--broker", "nonsense", "ipc://")),
-    Case(2, "worker --broker tcp://127.0.0.1:5", ("--broker", "tcp://127.0.0.1:5", "ipc://")),
+    Case(2, "worker --broker plain", ("plain", "no join file|others may read")),
+    Case(2, "worker --broker tcp://127.0.0.1:5", ("tcp://127.0.0.1:5", "worker.join")),
+    Case(2, "worker --broker http://x", ("http://x", "ipc://PATH")),
+    Case(2, "worker --broker ipc://" + LONG[6:], ("allows 107", "shorter")),
     Case(2, "worker --broker ipc:///tmp/x --slots 0", ("--slots", "1 to 4096", "'0'")),
     Case(2, "worker --broker ipc:///tmp/x --slots many", ("--slots", "1 to 4096", "'many'")),
     Case(2, "worker --broker ipc:///tmp/x --nope", ("no option --nope", "--help")),
@@ -128,7 +133,6 @@ FAILED = [
     Case(1, "exec ::: a -- no-such-command", ("cannot run 'no-such-command'", "No such file")),
     Case(1, "exec ::: a -- ./plain", ("cannot run './plain'", "Permission denied")),
     Case(1, "exec ::: a -- ./directory", ("cannot run './directory'", "Permission denied")),
-    Case(1, "exec ::: a -- echo {2}", (r"\{2\}", "1 element")),
 ]
 
 

@@ -142,7 +142,7 @@ class RandomRows(FanmillTest):
         path = self.dir / "in.csv"
         path.write_bytes(written([["message", "seconds"]] + [[text, 0] for text in texts], rng, "\r\n").encode())
         run = self.run_fanmill("map", "--format", "jsonl", "sleep_print", path)
-        self.assertEqual([row["args"]["message"] for row in self.rows(run).values()], texts)
+        self.assertEqual([row["params"]["message"] for row in self.rows(run).values()], texts)
 
     def test_damaged_files_are_read_or_refused_with_their_line(self):
         rng = random.Random(11)

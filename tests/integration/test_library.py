@@ -54,4 +54,4 @@ class InstalledLibrary(FanmillTest):
         self.assertGreater(len(headers), 8)
         for header in headers:
             for name in re.findall(r'^ *# *include *(.*)$', header.read_text(), re.M):
-                self.assertRegex(name, r'^(<[a-z_]+>|<std(def|int)\.h>|[<"]fanmill/[a-z_/]+\.h(pp)?[>"])$', header)
+                self.assertRegex(name, r'^(<[a-z_]+>|<std(def|int)\.h>|<cxxabi\.h>|[<"]fanmill/[a-z_/]+\.h(pp)?[>"])$', header)

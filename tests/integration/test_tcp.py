@@ -72,7 +72,7 @@ class OverTcp(Broker):
 
     def test_a_worker_waits_for_a_join_file_that_is_still_to_come(self):
         worker = self.worker("early")
-        worker.wait_for_stderr("does not exist; waiting for it")
+        worker.wait_for_stderr("does not exist; trying again until it works")
         self.start_broker()
         run = self.run_fanmill("map", "--broker", "keys/producer.join", "identity", ":::", "1", "2")
         self.assertEqual(run.out(), "1\n2\n")

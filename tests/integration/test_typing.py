@@ -15,7 +15,7 @@ class Typing(FanmillTest):
     def test_a_parameter_of_text_gets_text(self):
         run = self.run_fanmill("map", "--format", "jsonl", "sleep_print", ":::", "0", ":::", "hello", "7", "007")
         rows = list(self.rows(run).values())
-        self.assertEqual([row["args"] for row in rows], [[0, "hello"], [0, "7"], [0, "007"]])
+        self.assertEqual([row["params"] for row in rows], [[0, "hello"], [0, "7"], [0, "007"]])
         self.assertEqual([row["stdout"] for row in rows], ["hello\n", "7\n", "007\n"])
 
     def test_a_csv_column_goes_to_the_parameter_of_its_name(self):
@@ -66,7 +66,7 @@ class Typing(FanmillTest):
         self.assertEqual([json.loads(line)["n"] for line in seen.out().splitlines()], [int(n) for n in first])
         rows = list(self.rows(self.run_fanmill(*words, "--format", "jsonl")).values())
         self.assertEqual([row["index"] for row in rows], list(range(len(rows))))
-        self.assertEqual([str(row["args"]["n"]) for row in rows[:3]], first)
+        self.assertEqual([str(row["params"]["n"]) for row in rows[:3]], first)
 
 
 def random_json(rng, depth=6):
