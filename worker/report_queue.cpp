@@ -11,6 +11,7 @@ namespace {
 // So much is under way at a time when reports are sent again: the broker drops what it has not
 // asked for, and after a pause of it everything would otherwise be sent many times.
 constexpr std::size_t kResendBytes = 1 * limits::kMiB;
+constexpr std::uint64_t kResendReports = 256;
 }  // namespace
 
 void ReportQueue::add(Results results, Blob blob) {
@@ -27,7 +28,7 @@ void ReportQueue::begin_session() {
   if (!mutated(Mutation::kKeepReportNumbers)) taken_ = 0;
   sent_ = taken_;
   sent_bytes_ = 0;
-  catch_up_to_ = 0;
+  catch_up_to_ = last();
   resend_at_.reset();
 }
 
@@ -57,7 +58,9 @@ void ReportQueue::send(std::vector<ToSend>& out, SessionId session, Credit credi
   while (sent_ < last()) {
     Report& report = reports_[sent_ - taken_];
     const bool catching_up = taken_ < catch_up_to_;
-    if (catching_up && sent_ > taken_ && sent_bytes_ + report.blob.size() > kResendBytes) break;
+    const bool enough =
+        sent_bytes_ + report.blob.size() > kResendBytes || sent_ - taken_ >= kResendReports;
+    if (catching_up && sent_ > taken_ && enough) break;
     ++sent_;
     sent_bytes_ += report.blob.size();
     ToSend& leaving = out.emplace_back(ToSend{{}, session, report.blob});

@@ -27,8 +27,9 @@ class ReportQueue {
   void begin_session();
   // Reports up to `report` are taken care of. False: it names one that was never made.
   bool taken(std::uint64_t report, MonoTime now);
-  // Appends what is to be sent now. After kResendAfter without progress it begins again at the
-  // first report not taken, with a bounded number of bytes per progress until it has caught up.
+  // Appends what is to be sent now. After kResendAfter without progress, and in a session that
+  // began, it begins again at the first report not taken, with bounded numbers of reports and bytes
+  // per progress until it has caught up.
   void send(std::vector<ToSend>& out, SessionId session, Credit credit, MonoTime now);
   std::optional<MonoTime> resend_at() const;
 
