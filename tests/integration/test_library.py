@@ -39,7 +39,7 @@ class InstalledLibrary(FanmillTest):
         prefix = self.install()
         self.write("sums.cpp", block("cpp"))
         self.write("CMakeLists.txt", block("cmake"))
-        self.run_tool("cmake", "-S", ".", "-B", "build", "-DCMAKE_PREFIX_PATH=%s" % prefix,
+        self.run_tool("cmake", "-S", ".", "-B", "build", "-G", "Ninja", "-DCMAKE_PREFIX_PATH=%s" % prefix,
                       "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror " + FLAGS)
         self.run_tool("cmake", "--build", "build")
         run = self.start(self.dir / "build" / "sums").wait()

@@ -138,7 +138,8 @@ class Oracle {
     bool released{};  // the broker may have given it up
     bool refunded{};  // and its credit back
   };
-  struct Session {  // of a worker
+  struct Session {      // of a worker
+    bool over = false;  // the worker said goodbye
     InstanceId instance;
     Credit credit;
     Credit used;

@@ -103,7 +103,7 @@ void Oracle::hears(PeerId peer, SessionId session, const FromWorker& message) {
   if (known == sessions_.end()) return;
   Session& of = known->second;
   Instance& instance = instances_[of.instance];
-  if (instance.peer != peer) return;
+  if (instance.peer != peer || of.over) return;
   if (instance.attempt != 0) instance.heard = now_;
   const auto grant = [&](Credit credit) {
     of.credit = {std::max(of.credit.tasks, credit.tasks), std::max(of.credit.bytes, credit.bytes)};
@@ -121,6 +121,7 @@ void Oracle::hears(PeerId peer, SessionId session, const FromWorker& message) {
       if (!named) release_lost(token);
     }
   } else if (std::holds_alternative<Goodbye>(message)) {
+    of.over = true;  // a hello that was repeated on the way may begin another one at the broker
     release_all_of(of.instance);
   } else if (const auto* results = std::get_if<Results>(&message)) {
     grant(results->credit);
