@@ -1,7 +1,14 @@
-"""What README and man pages show is what the programs print; the pages are sound and name every option."""
+"""What README and man pages show is what the programs print; the pages are sound and name every option.
+
+Of a README block in `console`, `$ ` begins a command, what follows is what it prints. `cat FILE` makes the file that it
+shows, if it is not there yet. A block of lines without `$ ` is several shells: each line in one of its own, the last one in front.
+"""
 import pathlib
+import random
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import unittest
 
@@ -49,17 +56,56 @@ def blocks_of(markdown):
     return blocks
 
 
+def code_of(lines):
+    return [line.split("  #")[0].rstrip() for line in lines if line.strip()]
+
+
+def unused_port():
+    for port in random.sample(range(20000, 30000), 1000):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise AssertionError("no free port")
+
+
 class Docs(FanmillTest):
     def run_steps(self, steps, where):
         for command, expected in steps:
             with self.subTest("%s: %s" % (where, command)):
+                shown = re.fullmatch(r"cat (\S+)", command)
+                if shown and not (self.dir / shown.group(1)).exists():
+                    self.write(shown.group(1), expected + "\n")
                 run = self.pipeline(command)
                 self.assertEqual(masked(run.out() + run.err()), masked(expected), run)
+
+    def run_shells(self, lines):
+        """Each line in a shell of its own, the last one in front; what that prints. Only names in /tmp and ports are other ones."""
+        port = str(unused_port())
+        self.env["PATH"] = "%s:%s" % (BIN, self.env["PATH"])
+        lines = [line.replace("/tmp/mill/", "%s/mill/" % self.dir).replace("0.0.0.0:7070", "127.0.0.1:" + port) for line in lines]
+        shells = []
+        for line in lines[:-1]:
+            shells.append(self.start("bash", "-c", "exec " + line))
+            # What is typed next finds the broker listening, as it does at a human pace.
+            shells[-1].wait_for_stderr("results are kept" if "broker --listen" in line else "connects to")
+        run = self.start("bash", "-c", lines[-1]).wait()
+        for shell in reversed(shells):  # the broker last: it takes the workers' farewells
+            shell.signal(signal.SIGTERM)
+            shell.wait()
+            self.assertEqual(shell.code, 0, shell)
+        shutil.rmtree(self.dir / "mill")
+        return run.out() + run.err()
 
     def test_readme_prints_what_it_shows(self):
         run, skipped = 0, []
         for language, number, lines, reason in blocks_of((ROOT / "README.md").read_text()):
-            if language == "console" and not reason:
+            if language == "cpp" and "FANMILL_FUNCTION" in "".join(lines):
+                self.write("norm.cpp", "\n".join(lines))
+                (self.dir / "worker").symlink_to(ROOT / "worker")
+            elif language == "console" and not reason:
                 steps = steps_of(lines)
                 run += len(steps)
                 self.run_steps(steps, "README.md, line %d" % number)
@@ -69,15 +115,39 @@ class Docs(FanmillTest):
         self.assertGreaterEqual(run, 4)
         print("README.md: %d commands run; not run:\n  %s" % (run, "\n  ".join(skipped)))
 
+    def test_readme_blocks_of_several_shells_deal_to_their_workers(self):
+        numbers = "".join("%d\n" % i for i in range(1, 11))
+        shells = [code_of(lines) for _, _, lines, reason in blocks_of((ROOT / "README.md").read_text())
+                  if reason and "a shell of its own" in reason]
+        self.assertEqual(len(shells), 2)
+        for lines in shells:
+            with self.subTest(lines[0]):
+                self.assertEqual(self.run_shells(lines), numbers)
+
+    def literal_blocks(self, page):
+        lines = page.read_text().replace("\\-", "-").replace("\\e", "\\").splitlines()
+        for begin in (i for i, line in enumerate(lines) if line.startswith(".Bd -literal")):
+            yield lines[begin + 1:lines.index(".Ed", begin)]
+
     def test_examples_of_the_man_pages(self):
         ran = 0
         for page in sorted(PAGES.glob("*.1")):
-            lines = page.read_text().replace("\\-", "-").replace("\\e", "\\").splitlines()
-            for begin in (i for i, line in enumerate(lines) if line.startswith(".Bd -literal")):
-                steps = steps_of(lines[begin + 1:lines.index(".Ed", begin)])
+            for block in self.literal_blocks(page):
+                steps = steps_of(block)
                 ran += len(steps)
                 self.run_steps(steps, page.name)
-        self.assertGreaterEqual(ran, 8)
+        self.assertGreaterEqual(ran, 14)
+
+    def test_shells_of_the_man_pages(self):
+        numbers = "".join("%d\n" % i for i in range(1, 11))
+        broker = [block for block in self.literal_blocks(PAGES / "fanmill-broker.1") if block[0].startswith("fanmill")]
+        worker = [block for block in self.literal_blocks(PAGES / "fanmill-worker.1") if block[0].startswith("fanmill")]
+        self.assertEqual((len(broker), len(worker)), (2, 2))
+        for of_broker, of_worker in zip(broker, worker):
+            with self.subTest(of_broker[0]):
+                self.assertEqual(self.run_shells(of_broker), numbers)
+            with self.subTest(of_worker[0]):
+                self.assertEqual(self.run_shells([of_broker[0], *of_worker, of_broker[-1]]), numbers)
 
 
 class ManPages(FanmillTest):

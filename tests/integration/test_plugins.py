@@ -38,7 +38,7 @@ class ReadmePlugin(FanmillTest):
         readme = (SOURCE / "README.md").read_text()
         section = readme[readme.index("## Your own functions"):]
         self.code = re.search(r"```cpp\n(.*?)```", section, re.S).group(1)
-        self.shell = re.search(r"```\n(\$ cat points.csv\n.*?)```", section, re.S).group(1)
+        self.shell = re.search(r"```console\n(\$ cat points.csv\n.*?)```", section, re.S).group(1)
 
     def test_of_ten_lines_compiles_with_one_command_and_prints_what_the_readme_shows(self):
         self.assertLessEqual(len(self.code.strip().splitlines()), 10)
