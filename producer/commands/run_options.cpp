@@ -1,5 +1,6 @@
 #include "producer/commands/run_options.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -60,6 +61,14 @@ Result<std::uint64_t> parse_ms(const char* option, const std::string& text) {
   return static_cast<std::uint64_t>(duration->count());
 }
 
+// `--quiet=5` would be taken for `--quiet`.
+void refuse_values_of_flags(CLI::App& app) {
+  for (const char* name :
+       {"--lines", "--null", "--dry-run", "--unordered", "--raw", "--tag", "--quiet"}) {
+    if (CLI::Option* flag = app.get_option_no_throw(name)) flag->disable_flag_override();
+  }
+}
+
 }  // namespace
 
 void set_usage(CLI::App& app, std::string usage) {
@@ -74,6 +83,7 @@ int usage_error(const std::string& command, const std::string& sentence) {
 std::optional<int> parse_words(CLI::App& app, const std::string& command,
                                std::vector<std::string> words) {
   group_options(app);
+  refuse_values_of_flags(app);
   std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
   try {
     app.parse(std::move(words));
@@ -295,10 +305,35 @@ int dry_run_commands(TupleSource& source, const JobSpec& spec, bool quiet) {
 
 }  // namespace
 
+namespace {
+
+// Opening the output empties it, and nothing would be left to read.
+bool is_input(const std::string& output, const InputSpec& input) {
+  struct stat written{};
+  if (stat(output.c_str(), &written) != 0 || !S_ISREG(written.st_mode)) return false;
+  const auto is_written = [&](const std::string& path) {
+    struct stat read{};
+    const int error = path == "-" ? fstat(STDIN_FILENO, &read) : stat(path.c_str(), &read);
+    return error == 0 && read.st_dev == written.st_dev && read.st_ino == written.st_ino;
+  };
+  const bool reads_stdin = input.lines && !input.path;
+  return is_written(reads_stdin ? "-" : input.path.value_or("")) ||
+         std::ranges::any_of(input.lists, [&](const ValueSpec& list) {
+           return list.files && std::ranges::any_of(list.words, is_written);
+         });
+}
+
+}  // namespace
+
 int run_with_input(const std::string& command, const RunOptions& options, JobOptions job,
                    const InputSpec& input) {
   auto resolved = options.resolve(std::move(job));
   if (!resolved) return usage_error(command, resolved.error().message);
+  if (resolved->output_path && !options.dry_run && is_input(*resolved->output_path, input)) {
+    return usage_error(command, "-o " + *resolved->output_path +
+                                    " is the input too, which would be lost; write to another "
+                                    "file");
+  }
   auto source = open_source(input);
   if (source) source = options.input.sampled(std::move(*source));
   if (!source) return usage_error(command, source.error().message);

@@ -12,6 +12,8 @@ Case = collections.namedtuple("Case", "code words says", defaults=())
 LONG = "ipc:///tmp/" + "0" * 200
 
 FILES = {
+    "typed.csv": b"seconds,message\nx,b\n",
+    "typed.jsonl": b'{"seconds": 0, "mesage": "x"}\n',
     "ok.jsonl": b"1\n2\n",
     "open.jsonl": b"[2,\n",
     "word.jsonl": b"[3, oops]\n",
@@ -53,6 +55,32 @@ COMMANDS = [
     Case(2, "exec ok.jsonl plain -- echo", ('"plain"', "one word too many", "--help")),
 ]
 OPTIONS = [
+    of_map(2, "--sample 0.5x", "--sample 0.5x", "such as 10%"),
+    of_map(2, "--sample 101%", "--sample 101%", "0% to 100%"),
+    of_map(2, "--sample 10% --seed x", "--seed", "x", "--help"),
+    of_map(2, "--columns value", "--columns", "--format jsonl or csv"),
+    of_map(2, "--format csv --columns vlaue", 'no column "vlaue"', "did you mean value", "index, params"),
+    of_map(2, "--format csv --columns value,value", '"value" is there twice'),
+    of_map(2, "--progress=xml", "--progress", '"xml"', "=json"),
+    of_map(2, "--dry-run=5", "--dry-run takes no value"),
+    of_map(2, "--timeout 0%", "--timeout 0%", "such as 300%"),
+    of_map(2, "--timeout 1000001%", "--timeout 1000001%", "1000000%"),
+    of_map(2, "--plugin nope.so", "nope.so", "No such file"),
+    of_map(2, "--plugin plain", "plain", "does not load"),
+    of_map(2, "--plugin x.so --broker ipc:///tmp/x", "--plugin x.so", "fanmill worker"),
+    of_map(2, "--shell", "no option --shell", "--help"),
+    Case(2, "functions --plugin nope.so", ("nope.so", "No such file")),
+    Case(2, "functions extra", ('"extra"', "one word too many", "--help")),
+    Case(2, "help nonsense", ('no command "nonsense"', "map, exec, functions")),
+    Case(2, "mpa identity ::: 1", ('no command "mpa"', "did you mean map")),
+    Case(2, "exec -N 0 echo ::: a", ("-N 0", "1 to 65536")),
+    Case(2, "exec -N 2 echo ::: a ::: b", ("-N", "one source")),
+    Case(2, "exec --env = echo ::: a", ("--env =", "NAME=VALUE")),
+    Case(2, "exec --env NOSUCHVARIABLE echo ::: a", ("NOSUCHVARIABLE", "no such variable", "NOSUCHVARIABLE=VALUE")),
+    Case(2, "exec --stdin {2} cat ::: a", (r"\{2\}", "1 value")),
+    Case(2, "exec --max-output 0 echo ::: a", ("--max-output", "256MiB")),
+    Case(2, "exec --joblog /nowhere/log echo ::: a", ("/nowhere/log", "No such file", "--joblog")),
+    Case(2, "exec --tag --format csv echo ::: a", ("--tag", "--format values")),
     of_map(2, "-j 0", "-j 0", "1 to 4096"),
     of_map(2, "-j x", "-j x", "1 to 4096"),
     of_map(2, "-j 4097", "-j 4097", "1 to 4096"),
@@ -80,6 +108,10 @@ OPTIONS = [
     of_map(3, "-o /dev/full", "cannot write the results", "No space left"),
 ]
 INPUTS = [
+    of_map(2, "", r"typed\.csv, line 2, column 1 .*seconds", "should be a float", '"x"', rest="sleep_print typed.csv"),
+    of_map(2, "", r"typed\.jsonl, line 1", "mesage", "did you mean `message`", rest="sleep_print typed.jsonl"),
+    of_map(2, "", "-o ok.jsonl is the input too", "another file", rest="-o ok.jsonl identity ok.jsonl"),
+    of_map(2, "", "-o ok.jsonl is the input too", rest="-o ok.jsonl identity :::: ok.jsonl"),
     of_map(2, "", r"open\.jsonl, line 1, column 4", "begins in column 1 is not closed", rest="identity open.jsonl"),
     of_map(2, "", r"word\.jsonl, line 1, column 5", rest="identity word.jsonl"),
     of_map(2, "", r"utf8\.jsonl, line 1, column 1", "UTF-8", rest="identity utf8.jsonl"),
@@ -132,6 +164,8 @@ PROGRAMS = [
 FAILED = [
     Case(1, "exec ::: a -- no-such-command", ("cannot run 'no-such-command'", "No such file")),
     Case(1, "exec ::: a -- ./plain", ("cannot run './plain'", "Permission denied")),
+    Case(1, "exec --shell=/nowhere/sh echo ::: a", ("/nowhere/sh", "No such file")),
+    Case(1, "exec --chdir /nowhere echo ::: a", ("'/nowhere'", "No such file")),
     Case(1, "exec ::: a -- ./directory", ("cannot run './directory'", "Permission denied")),
 ]
 

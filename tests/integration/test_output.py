@@ -25,6 +25,15 @@ class Output(FanmillTest):
         self.write("file", "")
         self.refused("file/out.txt", "Not a directory", 2)
 
+    def test_that_is_the_input_too_is_refused_and_keeps_what_is_in_it(self):
+        self.write("in.jsonl", "1\n2\n")
+        (self.dir / "link.jsonl").symlink_to("in.jsonl")
+        for words in (("identity", "in.jsonl"), ("identity", "::::", "in.jsonl"), ("--lines", "identity", "link.jsonl")):
+            run = self.run_fanmill("map", "-o", "in.jsonl", *words, code=2)
+            self.assertIn("-o in.jsonl is the input too", run.err())
+        run = self.run_fanmill("map", "-o", "in.jsonl", "identity", "-", stdin=self.dir / "in.jsonl", code=2)
+        self.assertEqual((self.dir / "in.jsonl").read_text(), "1\n2\n")
+
     def test_that_may_not_be_written_is_refused_before_anything_runs(self):
         # A program that runs: even root may not write to it.
         shutil.copy("/bin/sleep", self.dir / "busy")
