@@ -5,30 +5,24 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 #include <utility>
 
-#include "producer/command_preview.hpp"
 #include "producer/commands/command_options.hpp"
+#include "producer/commands/dry_run.hpp"
 #include "producer/commands/option_groups.hpp"
 #include "producer/commands/plugin_option.hpp"
 #include "producer/console.hpp"
-#include "producer/exit_code.hpp"
 #include "producer/grouped_source.hpp"
 #include "producer/limited_source.hpp"
-#include "producer/preview.hpp"
 #include "producer/quantities.hpp"
 #include "proto/command_help.hpp"
 #include "proto/limits.hpp"
 
 namespace fanmill::producer {
 namespace {
-
-constexpr std::size_t kTuplesShown = 10;
 
 Result<std::uint32_t> parse_slots(const std::string& text) {
   if (text == "auto") return 0U;
@@ -254,59 +248,6 @@ void tell_terminal(const InputSpec& input, const RunOptions& options) {
                lines ? "lines" : "JSON lines");
 }
 
-int dry_run(const std::string& command, TupleSource& source, bool quiet) {
-  unblock_signals();
-  const Preview seen = preview(source, kTuplesShown);
-  std::string text;
-  for (const std::string& tuple : seen.tuples) text += tuple + "\n";
-  if (const int error = write_all(STDOUT_FILENO, text); error != 0) {
-    if (error == EPIPE) return 0;  // its reader has seen enough
-    std::fprintf(stderr, "fanmill: cannot write to stdout: %s\n", std::strerror(error));
-    return exit_code_of(ErrorCode::kSystem);
-  }
-  if (seen.error) {
-    std::fprintf(stderr, "fanmill: %s\n", seen.error->message.c_str());
-    return exit_code_of(seen.error->code);
-  }
-  if (quiet) return 0;
-  const std::size_t shown = seen.tuples.size();
-  std::string count = "how many tuples there are, only the end of the input would tell";
-  if (seen.total) {
-    count = std::to_string(*seen.total) + (*seen.total == 1 ? " tuple" : " tuples");
-    if (*seen.total > shown) count += ", the first " + std::to_string(shown) + " shown";
-  }
-  std::fprintf(stderr, "fanmill %s --dry-run: %s; nothing was run\n", command.c_str(),
-               count.c_str());
-  return 0;
-}
-
-int dry_run_commands(TupleSource& source, const JobSpec& spec, bool quiet) {
-  unblock_signals();
-  int error = 0;
-  const auto count = preview_commands(source, spec, [&](const std::string& lines) {
-    error = write_all(STDOUT_FILENO, lines);
-    return error == 0;
-  });
-  if (error == EPIPE) return 0;  // its reader has seen enough
-  if (error != 0) {
-    std::fprintf(stderr, "fanmill: cannot write to stdout: %s\n", std::strerror(error));
-    return exit_code_of(ErrorCode::kSystem);
-  }
-  if (!count) {
-    std::fprintf(stderr, "fanmill: %s\n", count.error().message.c_str());
-    return exit_code_of(count.error().code);
-  }
-  if (!quiet) {
-    std::fprintf(stderr, "fanmill exec --dry-run: %llu command%s; nothing was run\n",
-                 static_cast<unsigned long long>(*count), *count == 1 ? "" : "s");
-  }
-  return 0;
-}
-
-}  // namespace
-
-namespace {
-
 // Opening the output empties it, and nothing would be left to read.
 bool is_input(const std::string& output, const InputSpec& input) {
   struct stat written{};
@@ -348,8 +289,14 @@ int run_with_input(const std::string& command, const RunOptions& options, JobOpt
   resolved->job.spec.names = (*source)->names();
   if (options.dry_run) {
     tell_terminal(input, options);
-    return resolved->writer.command ? dry_run_commands(**source, resolved->job.spec, options.quiet)
-                                    : dry_run(command, **source, options.quiet);
+    if (resolved->writer.command) {
+      return dry_run_commands(**source, resolved->job.spec, options.quiet);
+    }
+    const auto told = options.broker.empty()
+                          ? tell_signature(**source, resolved->job.spec.function, options.plugins)
+                          : Result<void>();
+    if (!told) return usage_error(command, told.error().message);
+    return dry_run_tuples(**source, options.quiet);
   }
   resolved->writer.names = resolved->job.spec.names;
   if (!options.columns.empty()) {

@@ -6,6 +6,15 @@ from harness import FanmillTest
 
 
 class Typing(FanmillTest):
+    def test_a_dry_run_shows_what_the_function_would_get(self):
+        run = self.run_fanmill("map", "--dry-run", "--quiet", "sleep_print", ":::", "1", ":::", "007", "8")
+        self.assertEqual(run.out(), '[1,"007"]\n[1,"8"]\n')
+        self.write("bad.csv", "seconds,message\n0,a\nsoon,b\n")
+        run = self.run_fanmill("map", "--dry-run", "sleep_print", "bad.csv", code=2)
+        self.assertRegex(run.err(), r'bad\.csv, line 3, column 1 \("seconds"\): seconds should be a float, not "soon"')
+        run = self.run_fanmill("map", "--dry-run", "slep", ":::", "1", code=2)
+        self.assertRegex(run.err(), "no function 'slep'; did you mean 'sleep'")
+
     def refused(self, *arguments, stdin=None, printed=""):
         run = self.run_fanmill("map", *arguments, stdin=stdin, code=2)
         self.assertEqual(run.out(), printed)
