@@ -197,7 +197,8 @@ struct Session::State {
                               j->ended(m.counts, duties.notices);
                           },
                           [](const HeartbeatReply&) {}, [](const ProducerWelcome&) {},
-                          [](const Refused&) {}, [](const UnknownSession&) {}},
+                          [](const Refused&) {}, [](const UnknownSession&) {}, [](const Answer&) {},
+                          [](const RowsEnded&) {}, [](const Pushed&) {}},
                envelope.message);
   }
 

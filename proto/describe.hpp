@@ -44,10 +44,15 @@ void describe(A& a, M& m) {
     wire::at_most(m.chdir, limits::kArgumentBytesMax), wire::at_most(m.env, limits::kVariablesMax),
     wire::at_most(m.input, 1, limits::kArgumentBytesMax), m.time_limit_percent, m.group);
 }
+template <class A, wire::Of<Label> M>
+void describe(A& a, M& m) {
+  a(m.name, m.value);
+}
 template <class A, wire::Of<JobOptions> M>
 void describe(A& a, M& m) {
   a(m.spec, m.name, m.priority, m.retries, m.crash_limit, m.rows_with_tuples,
-    m.forget_when_delivered, m.wait_workers_ms);
+    m.forget_when_delivered, m.wait_workers_ms, wire::at_most(m.where, limits::kLabelsMax),
+    m.keep_ms, m.named_key);
 }
 template <class A, wire::Of<RunningTask> M>
 void describe(A& a, M& m) {
@@ -71,7 +76,7 @@ void describe(A& a, M&) {
 // ---- producer → broker ----
 template <class A, wire::Of<ProducerHello> M>
 void describe(A& a, M& m) {
-  a(m.instance, m.attempt, m.host, m.pid);
+  a(m.instance, m.attempt, m.host, m.pid, m.user);
 }
 template <class A, wire::Of<ProducerHeartbeat> M>
 void describe(A& a, M&) {
@@ -101,12 +106,25 @@ template <class A, wire::Of<CancelJob> M>
 void describe(A& a, M& m) {
   a(m.job, m.grace_ms);
 }
+template <class A, wire::Of<Ask> M>
+void describe(A& a, M& m) {
+  a(m.request, m.topic, m.selector);
+}
+template <class A, wire::Of<Steer> M>
+void describe(A& a, M& m) {
+  a(m.request, wire::at_most(m.jobs, limits::kJobsSteeredMax), m.action, m.grace_ms);
+}
+template <class A, wire::Of<Push> M>
+void describe(A& a, M& m) {
+  a(m.job, m.key, m.sequence, m.count, wire::at_most(m.blocks, limits::kChunkBlocksMax));
+}
 
 // ---- worker → broker ----
 template <class A, wire::Of<WorkerHello> M>
 void describe(A& a, M& m) {
   a(m.instance, m.attempt, m.name, m.host, m.pid, m.slots,
-    wire::at_most(m.offers, limits::kFunctionsMax), m.credit, m.claims);
+    wire::at_most(m.offers, limits::kFunctionsMax), m.credit, m.claims,
+    wire::at_most(m.labels, limits::kLabelsMax), m.version);
 }
 template <class A, wire::Of<WorkerHeartbeat> M>
 void describe(A& a, M& m) {
@@ -131,7 +149,7 @@ void describe(A& a, M& m) {
 template <class A, wire::Of<JobOpened> M>
 void describe(A& a, M& m) {
   a(m.key, m.job, m.next_index, m.closed, m.credit, m.accepted_bytes,
-    wire::at_most(m.signature, limits::kSignatureBytesMax), m.durability);
+    wire::at_most(m.signature, limits::kSignatureBytesMax), m.durability, m.tuples_digest);
 }
 template <class A, wire::Of<Accepted> M>
 void describe(A& a, M& m) {
@@ -157,7 +175,7 @@ void describe(A& a, M& m) {
 }
 template <class A, wire::Of<Refused> M>
 void describe(A& a, M& m) {
-  a(m.key, m.job, m.code, wire::clipped(m.message, limits::kFailureMessageMax));
+  a(m.key, m.job, m.code, wire::clipped(m.message, limits::kFailureMessageMax), m.request);
 }
 template <class A, wire::Of<HeartbeatReply> M>
 void describe(A& a, M& m) {
@@ -166,6 +184,18 @@ void describe(A& a, M& m) {
 template <class A, wire::Of<UnknownSession> M>
 void describe(A& a, M&) {
   a();
+}
+template <class A, wire::Of<Answer> M>
+void describe(A& a, M& m) {
+  a(m.request);
+}
+template <class A, wire::Of<RowsEnded> M>
+void describe(A& a, M& m) {
+  a(m.job, m.cursor, m.counts);
+}
+template <class A, wire::Of<Pushed> M>
+void describe(A& a, M& m) {
+  a(m.job, m.key, m.sequence, m.next_index, m.room);
 }
 
 // ---- broker → worker ----

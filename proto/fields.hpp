@@ -74,9 +74,13 @@ constexpr std::uint64_t kLastOf = 0;
 template <>
 inline constexpr auto kLastOf<Outcome> = static_cast<std::uint64_t>(Outcome::kCancelled);
 template <>
-inline constexpr auto kLastOf<RowOrder> = static_cast<std::uint64_t>(RowOrder::kAsCompleted);
+inline constexpr auto kLastOf<RowOrder> = static_cast<std::uint64_t>(RowOrder::kRecorded);
 template <>
 inline constexpr auto kLastOf<WaitingFor> = static_cast<std::uint64_t>(WaitingFor::kPaused);
+template <>
+inline constexpr auto kLastOf<Topic> = static_cast<std::uint64_t>(Topic::kStatus);
+template <>
+inline constexpr auto kLastOf<Steering> = static_cast<std::uint64_t>(Steering::kForget);
 template <>
 inline constexpr auto kLastOf<ErrorCode> = static_cast<std::uint64_t>(ErrorCode::kNotFound);
 

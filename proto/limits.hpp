@@ -51,8 +51,9 @@ inline constexpr std::uint32_t kChunkBlocksMax = 4096;
 inline constexpr auto kHeartbeatInterval = 2s;
 inline constexpr auto kLeaseDuration = 6s;
 inline constexpr auto kProducerGoneAfter =
-    60s;                                  // a map job whose producer is silent so long is paused
-inline constexpr auto kResendAfter = 1s;  // unacknowledged reports and submits are sent again
+    60s;  // a map job whose producer is silent so long is paused
+inline constexpr auto kKeepDefault = 7 * 24h;  // a submitted job is kept so long after its end
+inline constexpr auto kResendAfter = 1s;       // unacknowledged reports and submits are sent again
 // What is due soon anyway is acknowledged together: each acknowledgement alone is a wake-up.
 inline constexpr auto kAckDelay = 5ms;
 inline constexpr std::uint32_t kAcksAtOnce = 16;
@@ -61,6 +62,10 @@ inline constexpr auto kReconnectMax = 2s;
 inline constexpr std::uint32_t kSessionsMax = 20000;
 inline constexpr std::uint32_t kSlotsMax = 4096;  // of one worker
 inline constexpr std::uint32_t kFunctionsMax = 4096;
+inline constexpr std::uint32_t kLabelsMax = 64;          // of one worker, or asked for by one job
+inline constexpr std::uint32_t kJobsSteeredMax = 4096;   // named in one Steer
+inline constexpr std::uint32_t kReadersMax = 1024;       // of one job
+inline constexpr std::uint32_t kPushKeysMax = 4096;      // of one job
 inline constexpr std::uint32_t kRunningNamedMax = 4096;  // running tasks named in a heartbeat
 
 // Dispatch.

@@ -56,6 +56,13 @@ struct JobSpec {
   friend bool operator==(const JobSpec&, const JobSpec&) = default;
 };
 
+// What a worker says of itself ("gpu=yes"), and what a job asks of the workers it runs on.
+struct Label {
+  std::string name;
+  std::string value;
+  friend auto operator<=>(const Label&, const Label&) = default;
+};
+
 struct JobOptions {
   JobSpec spec;
   std::string name;
@@ -67,6 +74,11 @@ struct JobOptions {
                                  // pauses without producer
   std::uint64_t
       wait_workers_ms{};  // how long an unknown function may wait for a worker that offers it
+  std::vector<Label> where = {};  // dealt only to workers that have all of these
+  std::uint64_t keep_ms{};  // how long a job that is not forgotten when delivered is kept after its
+                            // end; 0: limits::kKeepDefault
+  bool named_key{};  // the key was chosen by a person and may come again: JobOpened then tells
+                     // the digest of the tuples that are there
   friend bool operator==(const JobOptions&, const JobOptions&) = default;
 };
 
@@ -113,7 +125,11 @@ struct JobCounts {
   friend bool operator==(const JobCounts&, const JobCounts&) = default;
 };
 
-enum class RowOrder : std::uint8_t { kInput = 0, kAsCompleted = 1 };
+enum class RowOrder : std::uint8_t {
+  kInput = 0,
+  kAsCompleted = 1,
+  kRecorded = 2,  // in input order what is recorded now; tasks without a record are passed over
+};
 
 // Why a job hands out nothing at the moment; for progress lines.
 enum class WaitingFor : std::uint8_t {
@@ -138,6 +154,7 @@ struct ProducerHello {
   std::uint32_t attempt{};  // rises with every new socket of this instance
   std::string host;
   std::uint32_t pid{};
+  std::string user = {};
 };
 
 struct ProducerHeartbeat {};
@@ -163,8 +180,9 @@ struct CloseJob {
   std::uint64_t total{};
 };
 
-// Reads the rows of a job from `cursor` on: in input order a task index, as completed a record's
-// number - 1. Sending it again rewinds to the cursor. At most `window_bytes` of rows are
+// Reads the rows of a job from `cursor` on: as completed a record's number - 1, else a task index.
+// Sending it again rewinds to the cursor. A job that is not forgotten when delivered has any number
+// of readers, one per session, each with a cursor of its own. At most `window_bytes` of rows are
 // unacknowledged at any time.
 struct Gather {
   JobId job;
@@ -173,7 +191,8 @@ struct Gather {
   std::uint64_t window_bytes{};
 };
 
-// Everything before `cursor` has been taken care of. Answered by JobEnded when that was all.
+// Everything before `cursor` has been taken care of. Answered by JobEnded when that was all, by
+// RowsEnded when that was all that is recorded and the order is kRecorded.
 struct GatherAck {
   JobId job;
   std::uint64_t cursor{};
@@ -187,8 +206,52 @@ struct CancelJob {
   std::uint64_t grace_ms{};
 };
 
+enum class Topic : std::uint8_t {
+  kJobs = 0,
+  kJobDetail = 1,  // the same jobs, told at length
+  kWorkers = 2,
+  kStatus = 3,
+};
+
+// Answered by Answer of the same `request`, or Refused. `selector` chooses jobs: "" and "all" every
+// one, "last" the one opened last, else a job's id (task_text.hpp), its number alone, name or key.
+// No such job is refused with kNotFound, but for "" and "all".
+struct Ask {
+  std::uint64_t request{};
+  Topic topic{};
+  std::string selector;
+};
+
+enum class Steering : std::uint8_t {
+  kPause = 0,   // nothing is dealt; what was not started comes back, what runs may end
+  kResume = 1,  // ends a pause
+  kCancel = 2,  // as CancelJob
+  kClose = 3,   // no tuple follows those that are accepted
+  kForget = 4,  // refused with kConflict while the job has not ended
+};
+
+// Done to each of these jobs; repeating it changes nothing. Answered by Answer, its blob as of
+// Topic::kJobs over those that still exist. A job that does not exist: Refused, nothing is done.
+struct Steer {
+  std::uint64_t request{};
+  std::vector<JobId> jobs;
+  Steering action{};
+  std::uint64_t grace_ms{};  // of kCancel
+};
+
+// Tuples for an open job, whose indexes the broker assigns in the order of arrival. Idempotent per
+// (key, sequence): taken only if `sequence` (from 0, by chunk) is the next one of this key. Blob:
+// the chunk's bytes. A count of 0 asks where the key stands. Answered by Pushed or Refused.
+struct Push {
+  JobId job;
+  std::string key;
+  std::uint64_t sequence{};
+  std::uint64_t count{};
+  std::vector<Block> blocks;
+};
+
 using FromProducer = std::variant<ProducerHello, ProducerHeartbeat, Goodbye, OpenJob, Submit,
-                                  CloseJob, Gather, GatherAck, CancelJob>;
+                                  CloseJob, Gather, GatherAck, CancelJob, Ask, Steer, Push>;
 
 // ---- worker → broker
 // ---------------------------------------------------------------------------------------------
@@ -203,6 +266,8 @@ struct WorkerHello {
   std::vector<FunctionOffer> offers;
   Credit credit;
   std::vector<Claim> claims;  // leases of earlier sessions that it still holds
+  std::vector<Label> labels = {};
+  std::string version = {};  // of the program, for people
 };
 
 // Names what the worker holds: only that is renewed. `held_digest` is the xor of digest_of() over
@@ -267,6 +332,9 @@ struct JobOpened {
   std::uint64_t accepted_bytes{};
   std::string signature;   // of the function, as offered; may be empty
   std::string durability;  // "memory", "os" or "sync"
+  // XXH3 (64 bits) over the bytes of the tuples before next_index, of a job with a named key; else
+  // 0.
+  std::uint64_t tuples_digest{};
 };
 
 // Tuples before next_index are accepted; a gap or a repeat is answered with it too.
@@ -326,12 +394,13 @@ struct JobEnded {
   JobCounts counts;
 };
 
-// Answers what cannot be done. `key` for OpenJob, else `job`.
+// Answers what cannot be done. `key` for OpenJob, `request` for Ask and Steer, else `job`.
 struct Refused {
   std::string key;
   JobId job;
   ErrorCode code{};
   std::string message;
+  std::uint64_t request{};
 };
 
 struct HeartbeatReply {
@@ -340,8 +409,33 @@ struct HeartbeatReply {
 };
 struct UnknownSession {};  // say HELLO again
 
-using ToProducer = std::variant<ProducerWelcome, JobOpened, Accepted, Rows, JobStatus, JobEvent,
-                                JobEnded, Refused, HeartbeatReply, UnknownSession>;
+// Blob: a msgpack array of maps, one per job or worker, or one map of the broker's status; the keys
+// are in PROTOCOL.md, 1.9.
+struct Answer {
+  std::uint64_t request{};
+};
+
+// To a reader in the order kRecorded: it has acknowledged every row that was recorded when it
+// asked.
+struct RowsEnded {
+  JobId job;
+  std::uint64_t cursor{};
+  JobCounts counts;
+};
+
+// Chunks of this key before `sequence` are accepted. Beyond them as many tuples and bytes may be in
+// flight as it says; one over-long chunk may go alone. Sent again when there is more room.
+struct Pushed {
+  JobId job;
+  std::string key;
+  std::uint64_t sequence{};
+  std::uint64_t next_index{};  // of the job
+  Credit room;
+};
+
+using ToProducer =
+    std::variant<ProducerWelcome, JobOpened, Accepted, Rows, JobStatus, JobEvent, JobEnded, Refused,
+                 HeartbeatReply, UnknownSession, Answer, RowsEnded, Pushed>;
 
 // ---- broker → worker
 // ---------------------------------------------------------------------------------------------

@@ -29,6 +29,15 @@ struct ToTheProducersSide {
   void operator()(const Gather& gather) const { on_gather(world, producer, gather); }
   void operator()(const GatherAck& ack) const { on_gather_ack(world, producer, ack); }
   void operator()(const CancelJob& cancel) const { on_cancel(world, producer, cancel); }
+  void operator()(const Ask& ask) const { refuse(ask.request, {}); }
+  void operator()(const Steer& steer) const { refuse(steer.request, {}); }
+  void operator()(const Push& push) const { refuse(0, push.job); }
+  void refuse(std::uint64_t request, JobId job) const {
+    world.send_now(
+        producer.peer, producer.session,
+        ToProducer{
+            Refused{{}, job, ErrorCode::kProtocol, "this broker has no answer to that", request}});
+  }
 };
 
 struct ToTheWorkersSide {

@@ -95,6 +95,25 @@ struct Text {
     return m.list_wanted ? "HeartbeatReply, list wanted" : "HeartbeatReply";
   }
   std::string operator()(const UnknownSession&) const { return "UnknownSession"; }
+  std::string operator()(const Ask& m) const {
+    return fmt::format("Ask #{} topic {} {}", m.request, static_cast<int>(m.topic), m.selector);
+  }
+  std::string operator()(const Steer& m) const {
+    std::string text = fmt::format("Steer #{} action {}", m.request, static_cast<int>(m.action));
+    for (const JobId job : m.jobs) text += fmt::format(" {}", id(job));
+    return text;
+  }
+  std::string operator()(const Push& m) const {
+    return fmt::format("Push {} {} sequence {} count {}", id(m.job), m.key, m.sequence, m.count);
+  }
+  std::string operator()(const Answer& m) const { return fmt::format("Answer #{}", m.request); }
+  std::string operator()(const RowsEnded& m) const {
+    return fmt::format("RowsEnded {} at {}", id(m.job), m.cursor);
+  }
+  std::string operator()(const Pushed& m) const {
+    return fmt::format("Pushed {} {} sequence {} next {} {}", id(m.job), m.key, m.sequence,
+                       m.next_index, credit(m.room));
+  }
   std::string operator()(const WorkerWelcome& m) const {
     std::string text = fmt::format("WorkerWelcome attempt {}, keep", m.attempt);
     for (const AttemptToken token : m.keep) text += fmt::format(" t{}", token.counter);

@@ -133,6 +133,14 @@ struct MessageText {
     return m.list_wanted ? "heartbeat-reply list-wanted" : "heartbeat-reply";
   }
   std::string operator()(const UnknownSession&) const { return "unknown-session"; }
+  std::string operator()(const Answer& m) const { return fmt::format("answer #{}", m.request); }
+  std::string operator()(const RowsEnded& m) const {
+    return fmt::format("rows-ended {} at={} {}", short_of(m.job), m.cursor, text(m.counts));
+  }
+  std::string operator()(const Pushed& m) const {
+    return fmt::format("pushed {} {} sequence={} next={} room={}/{}b", short_of(m.job), m.key,
+                       m.sequence, m.next_index, m.room.tasks, m.room.bytes);
+  }
   std::string operator()(const WorkerWelcome& m) const {
     std::string line = fmt::format("welcome attempt={}", m.attempt);
     for (const AttemptToken& token : m.keep) line += fmt::format(" keep=t{}", token.counter);

@@ -90,6 +90,9 @@ class EchoBroker {
   void on(PeerId, const ProducerHeartbeat&, const Blob&) {}
   void on(PeerId, const Gather&, const Blob&) {}
   void on(PeerId, const CancelJob&, const Blob&) {}
+  void on(PeerId, const Ask&, const Blob&) {}
+  void on(PeerId, const Steer&, const Blob&) {}
+  void on(PeerId, const Push&, const Blob&) {}
 
   void end_if_done(PeerId peer) {
     if (closed_ && acknowledged_ == next_) {

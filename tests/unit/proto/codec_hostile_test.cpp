@@ -93,7 +93,7 @@ TEST(CodecHostile, AnotherVersionIsNamedAsSuch) {
 
 TEST(CodecHostile, UnknownTypesAndWrongKindsAreRefused) {
   for (const char* hex :
-       {"", "90", "c0", "80", "91 01", "92 01 03", "93 01 00 09", "93 01 0a 09", "93 01 1e 09",
+       {"", "90", "c0", "80", "91 01", "92 01 03", "93 01 00 09", "93 01 0d 09", "93 01 1e 09",
         "93 01 24 09", "93 01 3d 09", "93 01 cf ffffffffffffffff 09", "93 01 03 ff",
         "93 a131 03 09", "95 01 06 09 02 a131", "95 01 06 09 02 c3"}) {
     EXPECT_EQ(refusal(from_hex(hex)), ErrorCode::kProtocol) << hex;
@@ -101,8 +101,8 @@ TEST(CodecHostile, UnknownTypesAndWrongKindsAreRefused) {
 }
 
 TEST(CodecHostile, EnumeratorsAndNumbersOutOfRangeAreRefused) {
-  EXPECT_EQ(refusal(from_hex("96 01 07 09 02 01 00")), ErrorCode::kNone);      // Gather
-  EXPECT_EQ(refusal(from_hex("96 01 07 09 02 02 00")), ErrorCode::kProtocol);  // RowOrder 2
+  EXPECT_EQ(refusal(from_hex("96 01 07 09 02 02 00")), ErrorCode::kNone);      // Gather
+  EXPECT_EQ(refusal(from_hex("96 01 07 09 02 03 00")), ErrorCode::kProtocol);  // RowOrder 3
   EXPECT_EQ(refusal(from_hex("95 01 01 09 02 ce ffffffff")), ErrorCode::kNone);
   EXPECT_EQ(refusal(from_hex("95 01 01 09 02 cf 0000000100000000")), ErrorCode::kProtocol);
   EXPECT_FALSE(decode_to_worker(from_hex("97 01 62 09 a0 02 11 a0")));  // ErrorCode 17

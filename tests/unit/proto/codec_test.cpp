@@ -160,19 +160,43 @@ TEST(CodecRoundTrip, KeepsTheLargestNumbers) {
 // ---- the bytes themselves: they may never change while the version is 1 ----
 
 TEST(CodecGoldenBytes, ProducerHello) {
-  EXPECT_EQ(
-      to_hex(encoded(FromProducer{ProducerHello{
-                         .instance = {0x0102030405060708}, .attempt = 1, .host = "h", .pid = 300}},
-                     SessionId{})),
-      "97"
+  const std::string fields =
       "01"
       "01"
       "00"
       "cf0102030405060708"
       "01"
       "a168"
-      "cd012c");
+      "cd012c";
+  const ProducerHello hello{
+      .instance = {0x0102030405060708}, .attempt = 1, .host = "h", .pid = 300, .user = "u"};
+  EXPECT_EQ(to_hex(encoded(FromProducer{hello}, SessionId{})), "98" + fields + "a175");
+  const auto without_user = decode_to_broker(from_hex("97" + fields));
+  ASSERT_TRUE(without_user) << without_user.error().message;
+  EXPECT_EQ(std::get<ProducerHello>(std::get<FromProducer>(without_user->message)).pid, 300U);
 }
+TEST(CodecGoldenBytes, AskSteerAndPush) {
+  EXPECT_EQ(to_hex(encoded(FromProducer{Ask{7, Topic::kWorkers, "all"}}, SessionId{9})),
+            "96010a09"
+            "0702a3616c6c");
+  EXPECT_EQ(to_hex(encoded(FromProducer{Steer{7, {{5}}, Steering::kCancel, 300}}, SessionId{9})),
+            "97010b09"
+            "07910502cd012c");
+  EXPECT_EQ(to_hex(encoded(FromProducer{Push{{5}, "k", 1, 2, {{2, 8}}}}, SessionId{9})),
+            "98010c09"
+            "05a16b010291920208");
+}
+TEST(CodecGoldenBytes, AnswerRowsEndedAndPushed) {
+  EXPECT_EQ(to_hex(encoded(ToProducer{Answer{7}}, SessionId{9})), "9401470907");
+  EXPECT_EQ(to_hex(encoded(ToProducer{RowsEnded{{5}, 6, {.accepted = 6}}}, SessionId{9})),
+            "96014809"
+            "0506"
+            "96060000000000");
+  EXPECT_EQ(to_hex(encoded(ToProducer{Pushed{{5}, "k", 2, 4, {1, 2}}}, SessionId{9})),
+            "98014909"
+            "05a16b0204920102");
+}
+
 TEST(CodecGoldenBytes, Submit) {
   EXPECT_EQ(
       to_hex(encoded(

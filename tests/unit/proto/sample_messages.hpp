@@ -30,9 +30,16 @@ inline std::vector<FromProducer> samples_from_producer() {
                      .crash_limit = 4,
                      .rows_with_tuples = true,
                      .forget_when_delivered = true,
-                     .wait_workers_ms = 5000};
+                     .wait_workers_ms = 5000,
+                     .where = {{"gpu", "yes"}, {"zone", ""}},
+                     .keep_ms = 3600000,
+                     .named_key = true};
   return {
-      ProducerHello{.instance = {0xfedcba9876543210}, .attempt = 3, .host = "desk", .pid = 4711},
+      ProducerHello{.instance = {0xfedcba9876543210},
+                    .attempt = 3,
+                    .host = "desk",
+                    .pid = 4711,
+                    .user = "ada"},
       ProducerHeartbeat{},
       Goodbye{},
       OpenJob{.key = "key-1", .options = options},
@@ -40,7 +47,10 @@ inline std::vector<FromProducer> samples_from_producer() {
       CloseJob{.job = job, .total = 1300},
       Gather{.job = job, .order = RowOrder::kAsCompleted, .cursor = 17, .window_bytes = 8u << 20},
       GatherAck{.job = job, .cursor = 18},
-      CancelJob{.job = job, .grace_ms = CancelJob::kNoKill}};
+      CancelJob{.job = job, .grace_ms = CancelJob::kNoKill},
+      Ask{.request = 31, .topic = Topic::kWorkers, .selector = "last"},
+      Steer{.request = 32, .jobs = {job, {8}}, .action = Steering::kForget, .grace_ms = 5000},
+      Push{.job = job, .key = "p", .sequence = 6, .count = 300, .blocks = {{256, 512}, {44, 88}}}};
 }
 
 inline std::vector<FromWorker> samples_from_worker() {
@@ -54,7 +64,9 @@ inline std::vector<FromWorker> samples_from_worker() {
                       .slots = 16,
                       .offers = {{"norm", "(x: float, y: float) -> float"}, {"exec", ""}},
                       .credit = {1u << 20, 64u << 20},
-                      .claims = {{job, token, {{{5}, 2}, {{9}, 1}}}}},
+                      .claims = {{job, token, {{{5}, 2}, {{9}, 1}}}},
+                      .labels = {{"gpu", "yes"}},
+                      .version = "0.4"},
           WorkerHeartbeat{.credit = {10, 20},
                           .leases_seen = 30,
                           .reports_sent = 40,
@@ -100,7 +112,8 @@ inline std::vector<ToProducer> samples_to_producer() {
                     .credit = {1000, 2000},
                     .accepted_bytes = 12,
                     .signature = "(x) -> null",
-                    .durability = "memory"},
+                    .durability = "memory",
+                    .tuples_digest = 0x0123456789abcdef},
           Accepted{.job = job, .next_index = 1300, .closed = true, .credit = {2300, 4000}},
           Rows{.job = job,
                .position = 1000,
@@ -134,9 +147,13 @@ inline std::vector<ToProducer> samples_to_producer() {
           Refused{.key = "key-1",
                   .job = job,
                   .code = ErrorCode::kUnknownFunction,
-                  .message = "no worker offers nrom; did you mean norm?"},
+                  .message = "no worker offers nrom; did you mean norm?",
+                  .request = 31},
           HeartbeatReply{.list_wanted = true, .number = 18},
-          UnknownSession{}};
+          UnknownSession{},
+          Answer{.request = 31},
+          RowsEnded{.job = job, .cursor = 1300, .counts = counts},
+          Pushed{.job = job, .key = "p", .sequence = 7, .next_index = 1600, .room = {9, 10}}};
 }
 
 inline std::vector<ToWorker> samples_to_worker() {
