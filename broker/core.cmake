@@ -3,10 +3,12 @@
 set(FANMILL_BROKER_CORE_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/core/core.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/delivery.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/core/explain.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/index_set.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/invariants.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/job.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/leases.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/core/pausing.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/producers.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/progress.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/sink.cpp

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "broker/core/index_set.hpp"
+#include "broker/core/rates.hpp"
 #include "proto/chunk.hpp"
 #include "proto/clock.hpp"
 #include "proto/limits.hpp"
@@ -89,6 +90,8 @@ struct Job {
   bool closed = false;
   bool cancelled = false;
   bool paused = false;  // its producer is gone for too long
+  bool held = false;    // somebody paused it
+  bool stands_still() const { return paused || held; }
   std::uint64_t cancel_grace_ms{};
 
   // ---- tuples ----
@@ -106,12 +109,14 @@ struct Job {
   std::map<std::uint64_t, History> exceptions;
   std::set<std::pair<MonoTime, std::uint64_t>> delayed;
   std::uint64_t leased{};
-  JobCounts counts;  // `running` is filled in when asked for
+  std::string signature;  // of the function as this job is bound to it; may be empty
+  JobCounts counts;       // `running` is filled in when asked for
 
   // ---- measures ----
   bool measured = false;
   double mean_ns{};  // of one task
   std::uint64_t batch_limit = 1;
+  MovingRate recorded;  // tasks
 
   // ---- rows ----
   std::uint64_t records{};

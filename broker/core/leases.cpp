@@ -29,6 +29,8 @@ HeldLease& grant(World& world, Worker& worker, Job& job, IndexRange tasks, std::
   worker.used.bytes += bytes;
   worker.share(job.id, job.options.spec.function).leased += tasks.count;
   job.leased += tasks.count;
+  world.dealt += tasks.count;
+  world.dealt_rate.count(world.now, tasks.count);
   world.touch(worker);
   return lease;
 }

@@ -5,6 +5,7 @@
 
 #include "broker/core/delivery.hpp"
 #include "broker/core/mutation.hpp"
+#include "broker/core/pausing.hpp"
 #include "broker/core/sink.hpp"
 #include "broker/core/suggest.hpp"
 
@@ -54,6 +55,7 @@ void create(World& world, Producer& producer, const std::string& key, const JobO
   job->key = key;
   job->options = options;
   job->submitted_at = world.now;
+  job->recorded = MovingRate(world.now);
   world.write(PutJob{job->id, key, options});
   adopt(world, producer, *job);
   say_opened(world, producer, *job);
@@ -366,7 +368,7 @@ void check_job(World& world, JobId id) {
   if (all_acknowledged(*job)) {
     drop_job(world, *job);
   } else {
-    job->paused = true;
+    pause_without_producer(world, *job);
   }
 }
 

@@ -99,6 +99,9 @@ void record(World& world, Job& job, Ending ending) {
   job.unacknowledged_bytes += kept->blob_bytes;
 
   count_ending(job, ending, sum(ending.valid));
+  job.recorded.count(world.now, sum(ending.valid));
+  world.recorded += sum(ending.valid);
+  world.recorded_rate.count(world.now, sum(ending.valid));
   for (const IndexRange& range : ending.valid) {
     job.done.add(range);
     if (!job.ready.empty()) job.ready.remove(range);
@@ -237,6 +240,35 @@ void charge_loss(World& world, Job& job, TaskIndex index, const Worker& worker,
   record(world, job, std::move(ending));
 }
 
+// What becomes of tasks that a worker reports, none of which has a record.
+static void end_tasks(World& world, Job& job, const Worker& worker, const Results& results,
+                      std::uint32_t attempt, const Blob& blob, std::vector<IndexRange> valid) {
+  Ending ending = ending_of(worker, results, attempt, blob);
+  switch (results.outcome) {
+    case Outcome::kSucceeded:
+      ending.valid = std::move(valid);
+      record(world, job, std::move(ending));
+      return;
+    case Outcome::kCrashed:
+      if (job.cancelled || results.count != 1) break;
+      on_crash(world, job, std::move(ending), results.first, worker, blob);
+      return;
+    case Outcome::kTimeLimit:
+      if (job.cancelled) break;
+      on_failure(world, job, std::move(ending), valid);
+      return;
+    case Outcome::kFailed:
+      on_failure(world, job, std::move(ending), valid);
+      return;
+    case Outcome::kWorkerLost:
+    case Outcome::kCancelled:
+      break;
+  }
+  // Killed because the job was cancelled, or a report that no worker should make: nothing ran to an
+  // end.
+  for (const IndexRange& range : valid) free_tasks(world, job, range);
+}
+
 void on_results(World& world, Worker& worker, const Results& results, const Blob& blob) {
   take_credit(world, worker, results.credit);
   if (!is_next_report(world, worker, results.report)) return;
@@ -276,32 +308,11 @@ void on_results(World& world, Worker& worker, const Results& results, const Blob
   if (sum(valid) < results.count) ++world.stale_results;
   if (valid.empty()) return;
 
-  Ending ending = ending_of(worker, results, attempt, blob);
-  switch (results.outcome) {
-    case Outcome::kSucceeded:
-      ending.valid = std::move(valid);
-      record(world, *job, std::move(ending));
-      return;
-    case Outcome::kCrashed:
-      if (job->cancelled || results.count != 1) break;
-      on_crash(world, *job, std::move(ending), results.first, worker, blob);
-      return;
-    case Outcome::kTimeLimit:
-      if (job->cancelled) break;
-      on_failure(world, *job, std::move(ending), valid);
-      return;
-    case Outcome::kFailed:
-      on_failure(world, *job, std::move(ending), valid);
-      return;
-    case Outcome::kWorkerLost:
-    case Outcome::kCancelled:
-      break;
-  }
-  // Killed because the job was cancelled, or a report that no worker should make: nothing ran to an
-  // end.
-  for (const IndexRange& range : valid) free_tasks(world, *job, range);
+  const std::uint64_t recorded = job->counts.terminal();
+  end_tasks(world, *job, worker, results, attempt, blob, std::move(valid));
+  worker.recorded += job->counts.terminal() - recorded;
+  worker.recorded_rate.count(world.now, job->counts.terminal() - recorded);
 }
-
 void on_returned(World& world, Worker& worker, const Returned& returned) {
   take_credit(world, worker, returned.credit);
   if (!is_next_report(world, worker, returned.report)) return;
@@ -323,6 +334,7 @@ void on_returned(World& world, Worker& worker, const Returned& returned) {
   Job* job = world.job(returned.job);
   if (job == nullptr) return;
   if (mutated(Mutation::kDropReturnedRange) && !back.empty()) back.pop_back();
+  if (returned.recall != 0) world.recalled += sum(back);
   for (const IndexRange& range : back) free_tasks(world, *job, range);
 }
 

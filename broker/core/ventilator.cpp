@@ -58,7 +58,7 @@ bool may_deal_fresh(const World& world, const Job& job) {
 }
 
 bool may_deal(const World& world, const Job& job) {
-  if (job.paused) return false;
+  if (job.stands_still()) return false;
   return !job.ready.empty() || may_deal_fresh(world, job);
 }
 

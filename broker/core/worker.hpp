@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/core/rates.hpp"
 #include "proto/clock.hpp"
 #include "proto/ids.hpp"
 #include "proto/messages.hpp"
@@ -45,6 +46,9 @@ struct Worker {
   std::string host;
   std::uint32_t slots{};
   std::vector<FunctionOffer> offers;
+  std::vector<Label> labels;
+  std::uint32_t pid{};
+  std::string version;
   WorkerWelcome welcome;
 
   MonoTime heard;
@@ -77,6 +81,11 @@ struct Worker {
   std::uint64_t acknowledged{};  // the last one that ReportsTaken named
   bool ack_due = false;
   bool ack_armed = false;  // a kReports timer is out
+
+  // ---- what came of it ----
+  std::uint64_t recorded{};  // tasks
+  MovingRate recorded_rate;
+  MonoTime joined;
 
   // ---- recall ----
   std::uint32_t recalls{};

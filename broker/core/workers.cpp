@@ -180,6 +180,11 @@ void on_worker_hello(World& world, PeerId peer, const WorkerHello& hello) {
   worker.label = hello.name == hello.host ? hello.name : hello.name + "@" + hello.host;
   worker.slots = hello.slots;
   worker.offers = hello.offers;
+  worker.labels = hello.labels;
+  worker.pid = hello.pid;
+  worker.version = hello.version;
+  worker.joined = world.now;
+  worker.recorded_rate = MovingRate(world.now);
   worker.credit = hello.credit;
   worker.heard = world.now;
   worker.welcome = {hello.instance,

@@ -17,6 +17,7 @@
 #include "broker/core/core.hpp"
 #include "broker/core/job.hpp"
 #include "broker/core/producer.hpp"
+#include "broker/core/rates.hpp"
 #include "broker/core/timers.hpp"
 #include "broker/core/worker.hpp"
 
@@ -52,6 +53,11 @@ struct World {
   std::uint64_t stale_results{};
   std::uint64_t expired_leases{};
   std::uint64_t malformed{};
+  std::uint64_t dealt{};     // tasks, as often as they were
+  std::uint64_t recalled{};  // tasks that came back because they were asked for
+  std::uint64_t recorded{};  // tasks
+  MovingRate dealt_rate;
+  MovingRate recorded_rate;
 
   // ---- bookkeeping of the turn ----
   // Workers by leased tasks per slot, the emptiest first: (load, ordinal).
