@@ -100,8 +100,9 @@ void check_rows(const Job& job) {
     }
     FANMILL_ASSERT(tasks == job.done.count());  // no row is lost
   }
-  if (!job.reader) return;
-  const Reader& reader = *job.reader;
+}
+
+void check_reader(const Reader& reader) {
   FANMILL_ASSERT(reader.acknowledged <= reader.sent && reader.sent <= reader.sent_ever);
   std::uint64_t bytes = 0;
   for (const Reader::InFlight& rows : reader.in_flight) {
@@ -130,6 +131,14 @@ void check_invariants(const World& world) {
     check_tasks(world, *job);
     check_chunks(*job);
     check_rows(*job);
+    FANMILL_ASSERT(job->readers.size() <=
+                   (job->options.forget_when_delivered ? 1 : limits::kReadersMax));
+    for (const auto& [session, reader] : job->readers) {
+      const auto producer = world.producers.find(session);
+      FANMILL_ASSERT(producer != world.producers.end() &&
+                     producer->second->jobs.count(job->id) == 1);
+      check_reader(reader);
+    }
     FANMILL_ASSERT(world.active.count(id) == (job->stopped ? 0U : 1U));
   }
 }

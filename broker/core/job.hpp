@@ -65,19 +65,21 @@ struct Slice {
 };
 
 struct Reader {
-  SessionId session;
   RowOrder order{};
   std::uint64_t window{};
-  std::uint64_t acknowledged{};  // cursors: a task index in input order, else a slice's position
+  // Cursors: as completed the position of a slice, else a task index.
+  std::uint64_t acknowledged{};
   std::uint64_t sent{};
   std::uint64_t sent_ever{};  // the highest that `sent` was, before rewinds
+  std::uint64_t end{};        // as recorded: behind the last row that was there when it asked
   struct InFlight {
     std::uint64_t next{};
     std::uint64_t bytes{};
   };
   std::deque<InFlight> in_flight;
   std::uint64_t in_flight_bytes{};
-  bool ended_said = false;  // JobEnded was sent since the last question
+  bool stalled = false;     // its window is full: nothing is due before it says something
+  bool ended_said = false;  // JobEnded or RowsEnded was sent since the last question
 };
 
 struct Job {
@@ -85,7 +87,7 @@ struct Job {
   JobId id;
   std::string key;
   JobOptions options;
-  SessionId owner;  // the producer's session that opened or last read it; zero if gone
+  SessionId owner;  // the producer's session that opened it or took it over; zero if gone
   std::optional<MonoTime> owner_gone_at;
   bool closed = false;
   bool cancelled = false;
@@ -129,7 +131,7 @@ struct Job {
   std::optional<RowOrder> order;
   std::uint64_t forgotten{};
   std::uint64_t sent_ever{};
-  std::optional<Reader> reader;
+  std::map<SessionId, Reader> readers;  // one at most of a job that forgets what is delivered
 
   // ---- bookkeeping of the turn ----
   bool dirty = false;            // rows, credit or end may be due

@@ -109,6 +109,9 @@ void on_producer_hello(World& world, PeerId peer, const ProducerHello& hello) {
     made->peer = peer;
     made->instance = hello.instance;
     made->attempt = hello.attempt;
+    made->user = hello.user;
+    made->host = hello.host;
+    made->pid = hello.pid;
     producer = made.get();
     world.producer_of[hello.instance] = made->session;
     world.timers.arm(world.now + world.config.producer_gone_after, TimerKind::kProducer,
@@ -126,8 +129,9 @@ void on_producer_hello(World& world, PeerId peer, const ProducerHello& hello) {
 void on_producer_heartbeat(World& world, Producer& producer) {
   world.send_now(producer.peer, producer.session, ToProducer{HeartbeatReply{}});
   // A lost Accepted must not leave the producer without credit for ever.
-  for (const JobId id : producer.jobs) {
-    Job* job = world.job(id);
+  for (auto id = producer.jobs.begin(); id != producer.jobs.end();) {
+    Job* job = world.job(*id);
+    id = job == nullptr ? producer.jobs.erase(id) : std::next(id);
     if (job == nullptr || job->owner != producer.session || job->closed) continue;
     job->accept_due = true;
     world.touch(*job);
@@ -136,6 +140,7 @@ void on_producer_heartbeat(World& world, Producer& producer) {
 
 void adopt(World& world, Producer& producer, Job& job) {
   if (job.owner == producer.session) return;
+  if (job.options.forget_when_delivered) job.readers.erase(job.owner);
   job.owner = producer.session;
   job.owner_gone_at.reset();
   producer.jobs.insert(job.id);
@@ -333,9 +338,10 @@ void stop_if_done(World& world, Job& job) {
 void end_producer(World& world, Producer& producer, bool on_purpose) {
   for (const JobId id : producer.jobs) {
     Job* job = world.job(id);
-    if (job == nullptr || job->owner != producer.session) continue;
+    if (job == nullptr) continue;
+    job->readers.erase(producer.session);
+    if (job->owner != producer.session) continue;
     const bool over = job->options.forget_when_delivered && all_acknowledged(*job);
-    if (job->reader && job->reader->session == producer.session) job->reader.reset();
     if (over && on_purpose) {
       drop_job(world, *job);
     } else {

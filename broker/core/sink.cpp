@@ -169,14 +169,15 @@ void on_failure(World& world, Job& job, Ending ending, const std::vector<IndexRa
   if (!ending.valid.empty()) record(world, job, std::move(ending));
 }
 
-void tell_reader(World& world, const Job& job, TaskIndex index, Outcome outcome,
-                 std::uint32_t attempt, std::uint32_t limit, const Worker& worker,
-                 const Blob& blob) {
-  if (!job.reader) return;
-  const Producer* producer = world.producer(job.reader->session);
-  if (producer == nullptr) return;
-  world.send_now(producer->peer, producer->session,
-                 ToProducer{JobEvent{job.id, index, outcome, attempt, limit, worker.label}}, blob);
+void tell_readers(World& world, const Job& job, TaskIndex index, Outcome outcome,
+                  std::uint32_t attempt, std::uint32_t limit, const Worker& worker,
+                  const Blob& blob) {
+  for (const auto& [session, reader] : job.readers) {
+    if (const Producer* producer = world.producer(session))
+      world.send_now(producer->peer, session,
+                     ToProducer{JobEvent{job.id, index, outcome, attempt, limit, worker.label}},
+                     blob);
+  }
 }
 
 void on_crash(World& world, Job& job, Ending ending, TaskIndex index, const Worker& worker,
@@ -191,7 +192,7 @@ void on_crash(World& world, Job& job, Ending ending, TaskIndex index, const Work
     record(world, job, std::move(ending));
     return;
   }
-  tell_reader(world, job, index, Outcome::kCrashed, history.crashes, limit, worker, blob);
+  tell_readers(world, job, index, Outcome::kCrashed, history.crashes, limit, worker, blob);
   if (!mutated(Mutation::kForgetRetryAfterCrash)) free_tasks(world, job, {index, 1});
 }
 

@@ -16,7 +16,7 @@ enum class TimerKind : std::uint8_t {
   kWorker,    // id: session; lease ends, lost recalls
   kProducer,  // id: session; silence
   kJob,       // id: job; retries that wait, owner gone
-  kStatus,    // id: job; progress to its reader
+  kStatus,    // id: job; progress to its readers
   kAccept,    // id: job; an Accepted that was put off
   kReports,   // id: session; a ReportsTaken that was put off
   kOpening,   // id unused; opens that wait for a worker

@@ -21,7 +21,7 @@ void World::touch(Job& job) {
     job.dirty = true;
     dirty_jobs.push_back(job.id);
   }
-  if (!job.status_armed && job.reader) {
+  if (!job.status_armed && !job.readers.empty()) {
     job.status_armed = true;
     timers.arm(now + kStatusEvery, TimerKind::kStatus, job.id.value);
   }
