@@ -3,7 +3,9 @@
 set(FANMILL_BROKER_CORE_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/core/core.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/delivery.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/core/eligibility.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/explain.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/core/fair_shares.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/index_set.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/invariants.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/job.cpp
@@ -11,6 +13,7 @@ set(FANMILL_BROKER_CORE_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/core/pausing.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/producers.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/progress.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/core/recalls.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/sink.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/suggest.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/ventilator.cpp

@@ -4,9 +4,12 @@
 #include <utility>
 
 #include "broker/core/delivery.hpp"
+#include "broker/core/fair_shares.hpp"
 #include "broker/core/invariants.hpp"
+#include "broker/core/pausing.hpp"
 #include "broker/core/producers.hpp"
 #include "broker/core/progress.hpp"
+#include "broker/core/recalls.hpp"
 #include "broker/core/sink.hpp"
 #include "broker/core/ventilator.hpp"
 #include "broker/core/workers.hpp"
@@ -30,7 +33,22 @@ struct ToTheProducersSide {
   void operator()(const GatherAck& ack) const { on_gather_ack(world, producer, ack); }
   void operator()(const CancelJob& cancel) const { on_cancel(world, producer, cancel); }
   void operator()(const Ask& ask) const { refuse(ask.request, {}); }
-  void operator()(const Steer& steer) const { refuse(steer.request, {}); }
+  void operator()(const Steer& steer) const {
+    if (steer.action != Steering::kPause && steer.action != Steering::kResume) {
+      refuse(steer.request, {});
+      return;
+    }
+    for (const JobId id : steer.jobs) {
+      Job* job = world.job(id);
+      if (job == nullptr) continue;
+      if (steer.action == Steering::kPause) {
+        pause(world, *job);
+      } else {
+        resume(world, *job);
+      }
+    }
+    world.send_now(producer.peer, producer.session, ToProducer{Answer{steer.request}});
+  }
   void operator()(const Push& push) const { refuse(0, push.job); }
   void refuse(std::uint64_t request, JobId job) const {
     world.send_now(
@@ -145,6 +163,9 @@ void serve_timers(World& world) {
       case TimerKind::kReports:
         acknowledge_overdue(world, {timer->id});
         break;
+      case TimerKind::kRecall:
+        give_up_recalls(world, {timer->id});
+        break;
       case TimerKind::kOpening:
         check_openings(world);
         break;
@@ -180,6 +201,7 @@ Duties Core::take_duties(MonoTime now) {
     Job* job = world.job(id);
     if (job == nullptr) continue;
     job->dirty = false;
+    place(world, *job);
     deliver(world, *job);
     say_credit(world, *job);
     stop_if_done(world, *job);

@@ -82,6 +82,8 @@ struct Reader {
   bool ended_said = false;  // JobEnded or RowsEnded was sent since the last question
 };
 
+struct Line;
+
 struct Job {
   // ---- what was asked for ----
   JobId id;
@@ -95,6 +97,7 @@ struct Job {
   bool held = false;    // somebody paused it
   bool stands_still() const { return paused || held; }
   std::uint64_t cancel_grace_ms{};
+  MonoTime cancel_asked;
 
   // ---- tuples ----
   std::uint64_t next_index{};
@@ -119,6 +122,12 @@ struct Job {
   double mean_ns{};  // of one task
   std::uint64_t batch_limit = 1;
   MovingRate recorded;  // tasks
+
+  // ---- its turn (fair_shares.hpp) ----
+  Line* line = nullptr;  // nothing: it is over
+  double time{};         // virtual: slot time it was given, in ns
+  double placed{};       // that time, where it stands in its line
+  bool waiting = false;  // it stands there
 
   // ---- rows ----
   std::uint64_t records{};
@@ -155,6 +164,8 @@ struct Job {
   void move_due_retries(MonoTime now);
   Credit credit(std::uint64_t window_tasks, std::uint64_t window_bytes) const;
   JobCounts counted() const;
+  // What is left of the grace that a cancelled job's running tasks have.
+  std::uint64_t grace_left_ms(MonoTime now) const;
 };
 
 }  // namespace fanmill::broker

@@ -33,6 +33,13 @@ enum class Mutation : std::uint8_t {
   kCreditAsDelta,  // every credit message is added to what was there
   kExceedCredit,   // leases go beyond the worker's credit
   kIgnoreWindow,   // rows are sent past the reader's window
+  // -- whose turn, and where --
+  kDealPaused,          // a job that stands still is dealt on
+  kPauseWithoutRecall,  // what was not started of such a job stays at the workers
+  kIgnoreLabels,        // a job is dealt to workers without its labels
+  kIgnoreSignature,     // a job is dealt to workers that offer its function with another signature
+  kIgnorePriority,      // whoever was served least goes first, whatever its priority
+  kOweThePast,          // a job that comes back is owed what it did not ask for
   // -- delivery --
   kOutOfOrderRows,         // in input order, a gap before the next recorded slice is jumped over
   kEndBeforeAcknowledged,  // JobEnded once every task is terminal, acknowledged or not

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "broker/core/delivery.hpp"
+#include "broker/core/eligibility.hpp"
 #include "broker/core/mutation.hpp"
 #include "broker/core/pausing.hpp"
 #include "broker/core/sink.hpp"
@@ -40,13 +41,11 @@ Credit credit_of(const World& world, const Job& job) {
 }
 
 void say_opened(World& world, const Producer& producer, Job& job) {
-  const FunctionOffer* offer = offered(world, job.options.spec.function);
   job.credit_said = credit_of(world, job);
   world.send_after(
       producer.peer, producer.session,
       ToProducer{JobOpened{job.key, job.id, job.next_index, job.closed, job.credit_said,
-                           job.accepted_bytes, offer == nullptr ? std::string() : offer->signature,
-                           world.config.durability}});
+                           job.accepted_bytes, job.signature, world.config.durability}});
 }
 
 void create(World& world, Producer& producer, const std::string& key, const JobOptions& options) {
@@ -56,6 +55,7 @@ void create(World& world, Producer& producer, const std::string& key, const JobO
   job->options = options;
   job->submitted_at = world.now;
   job->recorded = MovingRate(world.now);
+  bind(world, *job);
   world.write(PutJob{job->id, key, options});
   adopt(world, producer, *job);
   say_opened(world, producer, *job);
@@ -66,6 +66,7 @@ void create(World& world, Producer& producer, const std::string& key, const JobO
 
 void drop_job(World& world, Job& job) {
   world.write(DropJob{job.id});
+  unbind(world, job);
   world.job_of_key.erase(job.key);
   world.active.erase(job.id);
   world.jobs.erase(job.id);  // `job` is gone
@@ -147,6 +148,7 @@ void adopt(World& world, Producer& producer, Job& job) {
   if (!job.paused) return;
   job.paused = false;
   world.work_appeared = true;
+  world.touch(job);
 }
 
 void on_open(World& world, Producer& producer, const OpenJob& open) {
@@ -285,6 +287,7 @@ void on_cancel(World& world, Producer& producer, const CancelJob& cancel) {
   job->accept_due = true;
   world.touch(*job);
   job->cancel_grace_ms = cancel.grace_ms;
+  job->cancel_asked = world.now;
   if (!job->cancelled) {
     job->cancelled = true;
     if (!job->closed) world.write(PutClose{job->id, job->next_index});
@@ -326,6 +329,7 @@ void say_credit(World& world, Job& job) {
 void stop_if_done(World& world, Job& job) {
   if (job.stopped || !job.all_done()) return;
   job.stopped = true;
+  unbind(world, job);
   world.active.erase(job.id);
   for (const auto& [session, worker] : world.workers) {
     Share* share = worker->find_share(job.id);
@@ -369,6 +373,7 @@ void check_job(World& world, JobId id) {
   const bool had_work = job->has_work();
   job->move_due_retries(world.now);
   if (!had_work && job->has_work()) world.work_appeared = true;
+  world.touch(*job);
   if (!job->owner_gone_at || !job->options.forget_when_delivered) return;
   if (*job->owner_gone_at + world.config.producer_gone_after > world.now) return;
   if (all_acknowledged(*job)) {

@@ -4,8 +4,10 @@
 #include <string>
 
 #include "broker/core/delivery.hpp"
+#include "broker/core/fair_shares.hpp"
 #include "broker/core/leases.hpp"
 #include "broker/core/mutation.hpp"
+#include "broker/core/recalls.hpp"
 #include "broker/core/workers.hpp"
 #include "proto/result_batch.hpp"
 
@@ -14,8 +16,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kRetryBase{100};
 constexpr std::chrono::seconds kRetryMost{30};
-constexpr std::chrono::milliseconds kRecallAgainAfter{50};  // where there was nothing to give back
-constexpr double kMeanWeight = 0.25;                        // of the latest report
+constexpr double kMeanWeight = 0.25;  // of the latest report
 
 std::uint64_t sum(const std::vector<IndexRange>& ranges) {
   std::uint64_t count = 0;
@@ -60,6 +61,13 @@ struct Ending {
   std::uint64_t run_ns{};
   Blob blob;
 };
+
+// The slot time that a report stands for: a crash may not know how long it took.
+double served_ns(const Results& results, double charged) {
+  const auto told = static_cast<double>(results.run_ns);
+  const bool ended = results.outcome == Outcome::kSucceeded || results.outcome == Outcome::kFailed;
+  return ended ? told : std::max(told, charged);
+}
 
 void settle_chunks(World& world, Job& job, IndexRange range) {
   for (TaskIndex at = range.first; at < range.end();) {
@@ -241,9 +249,11 @@ void charge_loss(World& world, Job& job, TaskIndex index, const Worker& worker,
   record(world, job, std::move(ending));
 }
 
+namespace {
+
 // What becomes of tasks that a worker reports, none of which has a record.
-static void end_tasks(World& world, Job& job, const Worker& worker, const Results& results,
-                      std::uint32_t attempt, const Blob& blob, std::vector<IndexRange> valid) {
+void end_tasks(World& world, Job& job, const Worker& worker, const Results& results,
+               std::uint32_t attempt, const Blob& blob, std::vector<IndexRange> valid) {
   Ending ending = ending_of(worker, results, attempt, blob);
   switch (results.outcome) {
     case Outcome::kSucceeded:
@@ -270,6 +280,8 @@ static void end_tasks(World& world, Job& job, const Worker& worker, const Result
   for (const IndexRange& range : valid) free_tasks(world, job, range);
 }
 
+}  // namespace
+
 void on_results(World& world, Worker& worker, const Results& results, const Blob& blob) {
   take_credit(world, worker, results.credit);
   if (!is_next_report(world, worker, results.report)) return;
@@ -287,7 +299,8 @@ void on_results(World& world, Worker& worker, const Results& results, const Blob
     lease->reported = true;
     attempt = lease->attempt;
     held = lease->unfinished.intersection(batch);
-    shrink(world, worker, *lease, held);
+    const double charged = shrink(world, worker, *lease, held);
+    if (job != nullptr) charge_served(*job, served_ns(results, charged));
   }
   if (job == nullptr || !sane) {
     ++world.stale_results;
@@ -314,6 +327,7 @@ void on_results(World& world, Worker& worker, const Results& results, const Blob
   worker.recorded += job->counts.terminal() - recorded;
   worker.recorded_rate.count(world.now, job->counts.terminal() - recorded);
 }
+
 void on_returned(World& world, Worker& worker, const Returned& returned) {
   take_credit(world, worker, returned.credit);
   if (!is_next_report(world, worker, returned.report)) return;
@@ -328,10 +342,7 @@ void on_returned(World& world, Worker& worker, const Returned& returned) {
     }
     shrink(world, worker, *lease, back);
   }
-  if (returned.recall != 0 && returned.recall == worker.recalls) {
-    worker.recall_until.reset();
-    if (back.empty()) worker.recall_not_before = world.now + kRecallAgainAfter;
-  }
+  on_recall_answered(world, worker, returned, !back.empty());
   Job* job = world.job(returned.job);
   if (job == nullptr) return;
   if (mutated(Mutation::kDropReturnedRange) && !back.empty()) back.pop_back();

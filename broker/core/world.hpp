@@ -2,7 +2,9 @@
 //   workers.cpp     sessions of workers, heartbeats, loss        leases.cpp      what workers hold
 //   producers.cpp   sessions of producers, jobs, tuples          ventilator.cpp  who is dealt what
 //   sink.cpp        which results count                          delivery.cpp    rows to readers
-//   progress.cpp    JobStatus and views
+//   progress.cpp    JobStatus and views               eligibility.cpp who can run what
+//   fair_shares.cpp whose turn it is                   recalls.cpp     tasks asked back
+//   pausing.cpp     jobs that stand still
 #pragma once
 
 #include <cstdint>
@@ -16,6 +18,7 @@
 
 #include "broker/core/core.hpp"
 #include "broker/core/job.hpp"
+#include "broker/core/line.hpp"
 #include "broker/core/producer.hpp"
 #include "broker/core/rates.hpp"
 #include "broker/core/timers.hpp"
@@ -43,6 +46,12 @@ struct World {
   std::map<std::string, JobId> job_of_key;
   std::map<JobId, Job*> active;  // not all done
   std::vector<Opening> openings;
+  std::map<Demand, std::unique_ptr<Line>> lines;
+  // Who offers a function, by ordinal: the oldest first.
+  std::map<std::string, std::map<std::uint64_t, Worker*>> offering;
+  std::uint64_t offers_changed = 1;  // counts changes of who can run what
+  // The highest virtual time at which somebody was served, by priority.
+  std::map<std::int32_t, double> last_time;
   Timers timers;
 
   // ---- counters ----
