@@ -64,7 +64,7 @@ struct Client::State {
         session({.instance = InstanceId{random_u64()},
                  .host = host_name(),
                  .pid = static_cast<std::uint32_t>(getpid()),
-                 .user = user_name(),
+                 .user = address.endpoint.starts_with("inproc://") ? "" : user_name(),
                  .seed = random_u64()},
                 mono_now()) {
     session.connected(mono_now());

@@ -142,5 +142,7 @@ Result<StatusDocument> read_status(std::string_view document);
 std::string to_json(const std::vector<JobDocument>& jobs);
 std::string to_json(const std::vector<WorkerDocument>& workers);
 std::string to_json(const StatusDocument& status);
+// The same around documents of another kind.
+std::string report_json(const char* name, Value documents);
 
 }  // namespace fanmill::producer
