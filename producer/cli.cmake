@@ -2,7 +2,7 @@
 find_path(CSV_INCLUDE_DIR csv.h REQUIRED)
 find_library(CSV_LIBRARY csv REQUIRED)
 
-add_library(fanmill_producer STATIC client.cpp row_batch.cpp)
+add_library(fanmill_producer STATIC client.cpp documents.cpp query.cpp row_batch.cpp visible_text.cpp)
 target_include_directories(fanmill_producer PUBLIC include)
 target_link_libraries(fanmill_producer PUBLIC fanmill_producer_core fanmill_channel fmt::fmt)
 
@@ -35,6 +35,7 @@ add_library(fanmill_cli STATIC
   source.cpp
   submitted_tuples.cpp
   summary.cpp
+  table.cpp
   text_reader.cpp
   values.cpp
   values_writer.cpp
@@ -43,7 +44,7 @@ add_library(fanmill_cli STATIC
 target_include_directories(fanmill_cli PUBLIC ${CSV_INCLUDE_DIR})
 target_link_libraries(fanmill_cli PUBLIC fanmill_producer Threads::Threads PRIVATE simdjson::simdjson ${CSV_LIBRARY})
 
-add_executable(fanmill main.cpp map_run.cpp commands/command_options.cpp commands/dry_run.cpp commands/exec.cpp commands/functions.cpp
+add_executable(fanmill main.cpp map_run.cpp commands/broker_option.cpp commands/command_options.cpp commands/dry_run.cpp commands/exec.cpp commands/functions.cpp
   commands/input_options.cpp commands/map.cpp commands/option_groups.cpp commands/plugin_option.cpp
   commands/run_options.cpp version.cpp)
 # The last three for their versions alone.

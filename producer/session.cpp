@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "producer/session_job.hpp"
+#include "producer/session_requests.hpp"
 #include "proto/limits.hpp"
 
 namespace fanmill::producer {
@@ -63,6 +64,7 @@ struct Session::State {
   MonoTime heartbeat_at{};
   bool leaving = false;
   std::deque<SessionJob> jobs;
+  SessionRequests requests;
   SessionDuties duties;
 
   State(SessionConfig c, MonoTime now)
@@ -107,7 +109,8 @@ struct Session::State {
     say(ProducerHello{.instance = config.instance,
                       .attempt = attempt,
                       .host = config.host,
-                      .pid = config.pid},
+                      .pid = config.pid,
+                      .user = config.user},
         SessionId{});
   }
 
@@ -127,6 +130,7 @@ struct Session::State {
     welcomed_at = heard_at = now;
     schedule_heartbeat(now);
     for (SessionJob& j : jobs) j.session_began(now);
+    requests.session_began();
   }
 
   void schedule_heartbeat(MonoTime now) {
@@ -135,7 +139,9 @@ struct Session::State {
 
   void refused(const Refused& message) {
     Error error{message.code, message.message};
-    if (!message.key.empty()) {
+    if (message.request != 0) {
+      requests.refused(RequestId{message.request}, std::move(error), duties.notices);
+    } else if (!message.key.empty()) {
       if (SessionJob* j = find(message.key); j != nullptr)
         j->refused(std::move(error), duties.notices);
     } else if (message.job != JobId{}) {
@@ -143,6 +149,7 @@ struct Session::State {
         j->refused(std::move(error), duties.notices);
     } else if (message.code == ErrorCode::kVersion || message.code == ErrorCode::kUsage) {
       for (SessionJob& j : jobs) j.refused(error, duties.notices);
+      requests.all_refused(error, duties.notices);
     }
   }
 
@@ -170,36 +177,36 @@ struct Session::State {
     }
     if (!mine) return;
     heard_at = now;
-    std::visit(Overloaded{[&](const JobOpened& m) {
-                            if (SessionJob* j = find(m.key); j != nullptr)
-                              j->opened(m, now, duties.notices);
-                          },
-                          [&](const Accepted& m) {
-                            if (SessionJob* j = find(m.job); j != nullptr) j->accepted(m, now);
-                          },
-                          [&](const Rows& m) {
-                            if (SessionJob* j = find(m.job); j != nullptr) {
-                              if (!j->rows(m, blob, now, duties.notices)) lose_connection(now);
-                            }
-                          },
-                          [&](const JobStatus& m) {
-                            if (SessionJob* j = find(m.job); j != nullptr)
-                              duties.notices.emplace_back(
-                                  StatusArrived{.handle = j->handle(), .status = m});
-                          },
-                          [&](const JobEvent& m) {
-                            if (SessionJob* j = find(m.job); j != nullptr)
-                              duties.notices.emplace_back(
-                                  EventArrived{.handle = j->handle(), .event = m, .blob = blob});
-                          },
-                          [&](const JobEnded& m) {
-                            if (SessionJob* j = find(m.job); j != nullptr)
-                              j->ended(m.counts, duties.notices);
-                          },
-                          [](const HeartbeatReply&) {}, [](const ProducerWelcome&) {},
-                          [](const Refused&) {}, [](const UnknownSession&) {}, [](const Answer&) {},
-                          [](const RowsEnded&) {}, [](const Pushed&) {}},
-               envelope.message);
+    std::visit(
+        Overloaded{
+            [&](const JobOpened& m) {
+              if (SessionJob* j = find(m.key); j != nullptr) j->opened(m, now, duties.notices);
+            },
+            [&](const Accepted& m) {
+              if (SessionJob* j = find(m.job); j != nullptr) j->accepted(m, now);
+            },
+            [&](const Rows& m) {
+              if (SessionJob* j = find(m.job); j != nullptr) {
+                if (!j->rows(m, blob, now, duties.notices)) lose_connection(now);
+              }
+            },
+            [&](const JobStatus& m) {
+              if (SessionJob* j = find(m.job); j != nullptr)
+                duties.notices.emplace_back(StatusArrived{.handle = j->handle(), .status = m});
+            },
+            [&](const JobEvent& m) {
+              if (SessionJob* j = find(m.job); j != nullptr)
+                duties.notices.emplace_back(
+                    EventArrived{.handle = j->handle(), .event = m, .blob = blob});
+            },
+            [&](const JobEnded& m) {
+              if (SessionJob* j = find(m.job); j != nullptr) j->ended(m.counts, duties.notices);
+            },
+            [](const HeartbeatReply&) {}, [](const ProducerWelcome&) {}, [](const Refused&) {},
+            [](const UnknownSession&) {},
+            [&](const Answer& m) { requests.answered(RequestId{m.request}, blob, duties.notices); },
+            [](const RowsEnded&) {}, [](const Pushed&) {}},
+        envelope.message);
   }
 
   void serve_timers(MonoTime now) {
@@ -226,6 +233,7 @@ struct Session::State {
           schedule_heartbeat(now);
         }
         for (SessionJob& j : jobs) j.collect(now, session, duties.send);
+        requests.collect(now, session, duties.send);
         break;
     }
   }
@@ -242,6 +250,7 @@ struct Session::State {
       case Phase::kWelcomed: {
         MonoTime due = std::min(heartbeat_at, heard_at + heartbeat * kSilentHeartbeatsMax);
         for (const SessionJob& j : jobs) due = std::min(due, j.due_at().value_or(due));
+        due = std::min(due, requests.due_at().value_or(due));
         return due;
       }
     }
@@ -295,6 +304,23 @@ void Session::cancel(JobHandle job, std::uint64_t grace_ms, MonoTime /*now*/) {
 void Session::rows_done(JobHandle job, std::uint64_t cursor, MonoTime now) {
   state_->job(job).rows_done(cursor, now);
 }
+
+RequestId Session::ask(Topic topic, std::string selector, MonoTime /*now*/) {
+  return state_->requests.add([&](std::uint64_t request) {
+    return FromProducer(Ask{.request = request, .topic = topic, .selector = std::move(selector)});
+  });
+}
+
+RequestId Session::steer(std::vector<JobId> jobs, Steering action, std::uint64_t grace_ms,
+                         MonoTime /*now*/) {
+  FANMILL_ASSERT(jobs.size() <= limits::kJobsSteeredMax);
+  return state_->requests.add([&](std::uint64_t request) {
+    return FromProducer(
+        Steer{.request = request, .jobs = std::move(jobs), .action = action, .grace_ms = grace_ms});
+  });
+}
+
+void Session::drop(RequestId request) { state_->requests.drop(request); }
 
 void Session::goodbye(MonoTime now) {
   if (state_->phase == Phase::kWelcomed) {

@@ -23,6 +23,7 @@ struct SessionConfig {
   InstanceId instance;
   std::string host;
   std::uint32_t pid{};
+  std::string user = {};
   std::uint64_t seed = 0;
   std::uint64_t window_bytes = limits::kGatherWindowBytes;
   nanoseconds ack_delay = limits::kAckDelay;  // of GatherAck; zero: at once
@@ -32,6 +33,12 @@ struct SessionConfig {
 struct JobHandle {
   std::uint32_t value{};
   friend constexpr auto operator<=>(JobHandle, JobHandle) = default;
+};
+
+// Number of a question or of an order to steer, from 1 in the life of this session's instance.
+struct RequestId {
+  std::uint64_t value{};
+  friend constexpr auto operator<=>(RequestId, RequestId) = default;
 };
 
 // ---- what the session tells its user, in order ----
@@ -62,7 +69,16 @@ struct JobRefused {  // this job is over
   JobHandle handle;
   Error error;
 };
-using Notice = std::variant<Opened, RowsArrived, StatusArrived, EventArrived, Ended, JobRefused>;
+struct AnswerArrived {  // once for each request; the document is as in PROTOCOL.md, 1.9
+  RequestId request;
+  Blob document;
+};
+struct RequestRefused {  // instead of an answer; nothing was done
+  RequestId request;
+  Error error;
+};
+using Notice = std::variant<Opened, RowsArrived, StatusArrived, EventArrived, Ended, JobRefused,
+                            AnswerArrived, RequestRefused>;
 
 struct ToSend {
   FromProducer message;
@@ -101,6 +117,12 @@ class Session {
   void cancel(JobHandle job, std::uint64_t grace_ms, MonoTime now);  // see CancelJob
   void rows_done(JobHandle job, std::uint64_t cursor,
                  MonoTime now);  // Rows::next of the last rows taken care of
+  // Both are said again, also in a later session, until they are answered: AnswerArrived or
+  // RequestRefused.
+  RequestId ask(Topic topic, std::string selector, MonoTime now);
+  // At most limits::kJobsSteeredMax jobs.
+  RequestId steer(std::vector<JobId> jobs, Steering action, std::uint64_t grace_ms, MonoTime now);
+  void drop(RequestId request);  // nobody waits for its answer any more
   void goodbye(MonoTime now);
 
   SessionDuties take_duties(MonoTime now);
