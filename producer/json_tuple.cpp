@@ -17,6 +17,9 @@ using namespace simdjson;
 
 namespace {
 
+const char* const kTooDeep = "nested too deeply: at most 8 levels, the row itself being the first";
+static_assert(limits::kValueDepthMax == 8);
+
 struct Malformed {
   error_code code = SUCCESS;
   const char* reason = nullptr;  // ours, else simdjson's
@@ -59,7 +62,7 @@ void put_number(std::string& out, simdjson_result<ondemand::number> parsed, std:
 
 template <class Json>  // a value or the document
 void put_array(std::string& out, Json& json, std::uint32_t depth_left) {
-  if (depth_left == 0) throw Malformed{SUCCESS, "nested too deeply"};
+  if (depth_left == 0) throw Malformed{SUCCESS, kTooDeep};
   const std::size_t head_at = out.size();
   out.push_back(0);
   std::size_t length = 0;
@@ -73,7 +76,7 @@ void put_array(std::string& out, Json& json, std::uint32_t depth_left) {
 
 template <class Json>
 void put_object(std::string& out, Json& json, std::uint32_t depth_left) {
-  if (depth_left == 0) throw Malformed{SUCCESS, "nested too deeply"};
+  if (depth_left == 0) throw Malformed{SUCCESS, kTooDeep};
   const std::size_t head_at = out.size();
   out.push_back(0);
   std::size_t length = 0;
@@ -197,7 +200,7 @@ std::string describe(const Malformed& what) {
     case TRAILING_CONTENT:
       return "more than one JSON value on the line";
     case DEPTH_ERROR:
-      return "nested too deeply";
+      return kTooDeep;
     default:
       return error_message(what.code);
   }
