@@ -32,6 +32,7 @@ add_library(fanmill_cli STATIC
   row_columns.cpp
   run_stats.cpp
   sampled_source.cpp
+  signals.cpp
   source.cpp
   submitted_tuples.cpp
   summary.cpp

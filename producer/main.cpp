@@ -15,6 +15,7 @@
 #include "producer/commands/commands.hpp"
 #include "producer/console.hpp"
 #include "producer/map_run.hpp"
+#include "producer/signals.hpp"
 #include "producer/version.hpp"
 #include "proto/log.hpp"
 #include "proto/nearest.hpp"

@@ -11,6 +11,7 @@
 #include "producer/console.hpp"
 #include "producer/exit_code.hpp"
 #include "producer/map_run.hpp"
+#include "producer/signals.hpp"
 #include "producer/preview.hpp"
 #include "producer/private_run.hpp"
 #include "proto/nearest.hpp"

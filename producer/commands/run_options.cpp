@@ -19,6 +19,7 @@
 #include "producer/grouped_source.hpp"
 #include "producer/limited_source.hpp"
 #include "producer/quantities.hpp"
+#include "producer/signals.hpp"
 #include "proto/command_help.hpp"
 #include "proto/limits.hpp"
 
