@@ -10,6 +10,7 @@
 #include <memory>
 #include <utility>
 
+#include "producer/commands/broker_option.hpp"
 #include "producer/commands/command_options.hpp"
 #include "producer/commands/dry_run.hpp"
 #include "producer/commands/option_groups.hpp"
@@ -103,11 +104,10 @@ void RunOptions::add_to(CLI::App& app, bool command) {
   app.add_option("-j,--slots", slots, "Tasks at a time in a private run: a number, or auto")
       ->type_name("N")
       ->capture_default_str();
-  app.add_option("--broker", broker,
-                 "Use this broker and its workers instead of a private run: producer.join of the "
-                 "broker's host, or ipc://PATH")
-      ->envname("FANMILL_BROKER")
-      ->type_name("FILE|ENDPOINT");
+  add_broker_option(
+      app, broker,
+      "Use this broker and its workers instead of a private run: producer.join of the "
+      "broker's host, or ipc://PATH");
   app.add_flag("--unordered", unordered, "Print results as they complete, not in input order");
   app.add_option("--format", format,
                  command
