@@ -28,7 +28,7 @@ BrokerCommand::BrokerCommand(std::string name, const std::string& description,
 
 void BrokerCommand::add_selectors(std::vector<std::string>& selectors,
                                   const std::string& description) {
-  app_.add_option("JOB", selectors, description);
+  app_.add_option("JOB", selectors, description)->type_name("");
 }
 
 int BrokerCommand::run(std::vector<std::string> args,
