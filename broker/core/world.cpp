@@ -21,7 +21,7 @@ void World::touch(Job& job) {
     job.dirty = true;
     dirty_jobs.push_back(job.id);
   }
-  if (!job.status_armed && job.reader) {
+  if (!job.status_armed && !job.readers.empty()) {
     job.status_armed = true;
     timers.arm(now + kStatusEvery, TimerKind::kStatus, job.id.value);
   }
@@ -35,6 +35,7 @@ void World::touch(Worker& worker) {
   const std::uint64_t key = worker.leased_tasks * kLoadUnit / worker.slots;
   if (!worker.listed) {
     total_slots += worker.slots;
+    for (Line* line : worker.lines) line->slots += worker.slots;
   } else if (key != worker.load_key) {
     by_load.erase({worker.load_key, worker.ordinal, &worker});
   }
@@ -51,6 +52,7 @@ void World::unlist(Worker& worker) {
   if (worker.listed) {
     by_load.erase({worker.load_key, worker.ordinal, &worker});
     total_slots -= worker.slots;
+    for (Line* line : worker.lines) line->slots -= worker.slots;
     worker.listed = false;
   }
   if (worker.dirty) {
@@ -65,22 +67,44 @@ const FunctionOffer* Worker::offer(const std::string& function) const {
   return nullptr;
 }
 
+namespace {
+bool before(const Share& share, JobId job) { return share.job < job; }
+bool below(const Fill& fill, std::int32_t priority) { return fill.priority < priority; }
+}  // namespace
+
 Share* Worker::find_share(JobId job) {
-  for (Share& share : shares)
-    if (share.job == job) return &share;
-  return nullptr;
+  const auto it = std::lower_bound(shares.begin(), shares.end(), job, before);
+  return it == shares.end() || it->job != job ? nullptr : &*it;
 }
 
-Share& Worker::share(JobId job, const std::string& function) {
-  if (Share* known = find_share(job)) return *known;
-  shares.push_back({job, offer(function) != nullptr, false, 0});
-  return shares.back();
+Share& Worker::share(JobId job) {
+  const auto it = std::lower_bound(shares.begin(), shares.end(), job, before);
+  if (it != shares.end() && it->job == job) return *it;
+  Share share;
+  share.job = job;
+  return *shares.insert(it, share);
 }
 
 void Worker::forget_share(JobId job) {
-  shares.erase(std::remove_if(shares.begin(), shares.end(),
-                              [job](const Share& share) { return share.job == job; }),
-               shares.end());
+  const auto it = std::lower_bound(shares.begin(), shares.end(), job, before);
+  if (it == shares.end() || it->job != job) return;
+  if (it->recall != 0) --recalls_out;
+  shares.erase(it);
+}
+
+void Worker::fill_up(std::int32_t priority, std::uint64_t tasks, double by) {
+  auto it = std::lower_bound(fill.begin(), fill.end(), priority, below);
+  if (it == fill.end() || it->priority != priority) it = fill.insert(it, {priority, 0, 0});
+  it->tasks += tasks;
+  it->fill += by;
+}
+
+void Worker::drain_off(std::int32_t priority, std::uint64_t tasks, double by) {
+  const auto it = std::lower_bound(fill.begin(), fill.end(), priority, below);
+  if (it == fill.end() || it->priority != priority) return;
+  it->tasks -= tasks;
+  it->fill -= by;
+  if (it->tasks == 0) fill.erase(it);
 }
 
 }  // namespace fanmill::broker
