@@ -143,6 +143,9 @@ std::string pace_text(const JobDocument& job) {
   return out;
 }
 
+// Of a cancelled job tasks may still run, but none will start.
+bool is_over(const JobDocument& job) { return job.ended() || job.state == "cancelled"; }
+
 std::string reader_text(const JobReader& reader) {
   std::string order = visible(reader.order);
   if (reader.order == "input") order = "in input order";
@@ -338,9 +341,9 @@ std::string to_json(const std::vector<FunctionDocument>& functions) {
 bool has_effect(const JobDocument& job, Steering action) {
   switch (action) {
     case Steering::kPause:
-      return !job.ended() && job.state != "paused";
+      return !is_over(job) && job.state != "paused";
     case Steering::kResume:
-      return !job.ended() && job.state == "paused";
+      return !is_over(job) && job.state == "paused";
     case Steering::kCancel:
       return !job.ended();
     case Steering::kClose:
@@ -356,11 +359,13 @@ std::string steered_line(const JobDocument& after, Steering action, std::uint64_
   const std::string title = job_title(after);
   const std::string share = fmt::format("{} of {} done", counts.done(), counts.accepted);
   const std::string running =
-      counts.running > 0 ? fmt::format(", {} still running", counts.running) : "";
+      counts.running > 0 ? fmt::format(", {} at workers", counts.running) : "";
   switch (action) {
     case Steering::kPause:
       return fmt::format("paused {}: {}{}\n", title, share, running);
     case Steering::kResume:
+      // It waits for something else than a person's word, such as its producer.
+      if (after.state == "paused") return title + " stays paused: " + visible(after.reason) + "\n";
       return fmt::format("resumed {}: {}\n", title, share);
     case Steering::kClose:
       return fmt::format("closed {}: {}{}\n", title, share, running);
@@ -372,8 +377,7 @@ std::string steered_line(const JobDocument& after, Steering action, std::uint64_
       std::string line = fmt::format("cancelled {}: {} done, {} cancelled", title,
                                      counts.done() - counts.cancelled, counts.cancelled);
       if (counts.running > 0) {
-        line += grace_ms == 0 ? fmt::format(", {} being killed", counts.running)
-                              : fmt::format("{}, killed after {}", running, ms_text(grace_ms));
+        line += running + (grace_ms == 0 ? ", killed now" : ", killed after " + ms_text(grace_ms));
       }
       return line + "\n";
     }
@@ -384,7 +388,7 @@ std::string steered_line(const JobDocument& after, Steering action, std::uint64_
 std::string unsteered_line(const JobDocument& job, Steering action) {
   const std::string title = job_title(job);
   if (action == Steering::kClose) return title + " was closed already\n";
-  if (job.ended()) {
+  if (is_over(job)) {
     const std::string ended = ended_text(job.counts);
     return fmt::format("{} had ended already: {}{}\n", title, visible(job.state),
                        ended.empty() ? "" : ", " + ended);

@@ -3,9 +3,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
+#include <iterator>
 #include <map>
-#include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -25,6 +27,10 @@ constexpr const char* kSelectors =
 constexpr const char* kExitStatus =
     "\n\nExit status: 0, 2 wrong use or no such job (and then nothing is done), 3 no broker "
     "answers.";
+
+constexpr int kAttempts = 3;
+constexpr int kLooks = 10;
+constexpr std::chrono::milliseconds kLookEvery{50};
 
 struct Verb {
   Steering action;
@@ -86,7 +92,7 @@ std::string jobs_counted(std::size_t count) {
 struct Division {
   std::vector<JobDocument> chosen;
   std::vector<JobDocument> rest;
-  std::size_t still_running = 0;  // passed over by `forget all`
+  std::size_t not_ended = 0;  // passed over by `forget all`
 };
 
 Result<Division> divide(std::vector<JobDocument> jobs, const Verb& verb, bool all) {
@@ -99,7 +105,7 @@ Result<Division> divide(std::vector<JobDocument> jobs, const Verb& verb, bool al
             fmt::format("{} has not ended; end it first (fanmill cancel {}), or wait for it",
                         job_title(job), job.id));
       }
-      ++out.still_running;
+      ++out.not_ended;
       continue;
     }
     const bool effect = has_effect(job, verb.action);
@@ -109,20 +115,48 @@ Result<Division> divide(std::vector<JobDocument> jobs, const Verb& verb, bool al
   return out;
 }
 
-// The jobs as they are afterwards; one that is gone, as it was.
-Result<std::vector<JobDocument>> steer(Query& query, std::vector<JobDocument> jobs, Steering action,
-                                       std::uint64_t grace_ms) {
-  if (jobs.empty()) return jobs;
-  std::vector<JobId> ids;
-  for (const JobDocument& job : jobs) ids.push_back(job.job);
-  auto told = query.steer(ids, action, grace_ms);
-  if (!told) return told;
-  std::map<JobId, JobDocument*> after;
-  for (JobDocument& job : *told) after.emplace(job.job, &job);
+// Puts in the place of each job what is said of it now; one that is gone stays as it was.
+void update(std::vector<JobDocument>& jobs, std::vector<JobDocument> told) {
+  std::map<JobId, JobDocument*> now;
+  for (JobDocument& job : told) now.emplace(job.job, &job);
   for (JobDocument& job : jobs) {
-    if (const auto it = after.find(job.job); it != after.end()) job = std::move(*it->second);
+    if (const auto it = now.find(job.job); it != now.end()) job = std::move(*it->second);
   }
-  return jobs;
+}
+
+// What runs is mostly gone a moment after a cancel, and people want to know how it ended.
+Result<void> settle(Query& query, std::vector<JobDocument>& jobs) {
+  const auto runs = [](const JobDocument& job) { return job.counts.running > 0; };
+  for (int look = 0; look < kLooks && std::ranges::any_of(jobs, runs); ++look) {
+    std::this_thread::sleep_for(kLookEvery);
+    auto told = query.jobs("all");
+    if (!told) return tl::make_unexpected(told.error());
+    update(jobs, std::move(*told));
+  }
+  return {};
+}
+
+Result<Division> steer(Query& query, const Verb& verb, const std::vector<std::string>& selectors,
+                       std::uint64_t grace_ms) {
+  const bool all = std::ranges::find(selectors, "all") != selectors.end();
+  for (int attempt = 1;; ++attempt) {
+    auto jobs = resolve_jobs(query, selectors);
+    if (!jobs) return tl::make_unexpected(jobs.error());
+    auto division = divide(std::move(*jobs), verb, all);
+    if (!division || division->chosen.empty()) return division;
+    std::vector<JobId> ids;
+    for (const JobDocument& job : division->chosen) ids.push_back(job.job);
+    auto told = query.steer(ids, verb.action, grace_ms);
+    if (!told && told.error().code == ErrorCode::kNotFound && attempt < kAttempts) {
+      continue;  // one of them was delivered and forgotten meanwhile
+    }
+    if (!told) return tl::make_unexpected(told.error());
+    update(division->chosen, std::move(*told));
+    if (verb.action == Steering::kCancel) {
+      if (auto ok = settle(query, division->chosen); !ok) return tl::make_unexpected(ok.error());
+    }
+    return division;
+  }
 }
 
 int steer_command(const Verb& verb, std::vector<std::string> args) {
@@ -149,27 +183,23 @@ int steer_command(const Verb& verb, std::vector<std::string> args) {
                                                verb.name));
   });
   return command.run(std::move(args), [&](Query& query) -> Result<int> {
-    const bool all = std::ranges::find(selectors, "all") != selectors.end();
-    auto jobs = resolve_jobs(query, selectors);
-    if (!jobs) return tl::make_unexpected(jobs.error());
-    auto divided = divide(std::move(*jobs), verb, all);
-    if (!divided) return tl::make_unexpected(divided.error());
-    auto done = steer(query, std::move(divided->chosen), verb.action, grace_ms);
+    auto done = steer(query, verb, selectors, grace_ms);
     if (!done) return tl::make_unexpected(done.error());
     if (command.json()) {
-      std::vector<JobDocument> told = std::move(*done);
-      std::ranges::move(divided->rest, std::back_inserter(told));
+      std::vector<JobDocument> told = std::move(done->chosen);
+      std::ranges::move(done->rest, std::back_inserter(told));
       std::ranges::sort(told, {}, &JobDocument::job);
       return command.print(to_json(told) + "\n");
     }
     std::string text;
-    for (const JobDocument& job : *done) text += steered_line(job, verb.action, grace_ms);
-    for (const JobDocument& job : divided->rest) text += unsteered_line(job, verb.action);
+    for (const JobDocument& job : done->chosen) text += steered_line(job, verb.action, grace_ms);
+    for (const JobDocument& job : done->rest) text += unsteered_line(job, verb.action);
     const int code = command.print(text);
-    if (all) {
-      std::string line = fmt::format("{} {}", verb.past, jobs_counted(done->size()));
-      if (divided->still_running > 0) {
-        line += fmt::format("; {} that have not ended stay", jobs_counted(divided->still_running));
+    if (std::ranges::find(selectors, "all") != selectors.end()) {
+      std::string line = fmt::format("{} {}", verb.past, jobs_counted(done->chosen.size()));
+      if (done->not_ended > 0) {
+        line += fmt::format("; {} that ha{} not ended stay{}", jobs_counted(done->not_ended),
+                            done->not_ended == 1 ? "s" : "ve", done->not_ended == 1 ? "s" : "");
       }
       command.note(line);
     }

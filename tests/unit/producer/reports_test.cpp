@@ -163,16 +163,16 @@ TEST(Steered, ALineSaysWhatHappened) {
             "forgot 9f3c-3 resize: 118 succeeded, 2 failed, 880 cancelled\n");
   const JobDocument job = job_of(sample::job());
   EXPECT_EQ(steered_line(job, Steering::kCancel, 5000),
-            "cancelled 9f3c21ab-3 resize: 410 done, 0 cancelled, 12 still running, killed after "
+            "cancelled 9f3c21ab-3 resize: 410 done, 0 cancelled, 12 at workers, killed after "
             "5s\n");
   EXPECT_EQ(steered_line(job, Steering::kCancel, 0),
-            "cancelled 9f3c21ab-3 resize: 410 done, 0 cancelled, 12 being killed\n");
+            "cancelled 9f3c21ab-3 resize: 410 done, 0 cancelled, 12 at workers, killed now\n");
   EXPECT_EQ(steered_line(job, Steering::kPause, 0),
-            "paused 9f3c21ab-3 resize: 410 of 1000 done, 12 still running\n");
+            "paused 9f3c21ab-3 resize: 410 of 1000 done, 12 at workers\n");
   EXPECT_EQ(steered_line(job, Steering::kResume, 0),
             "resumed 9f3c21ab-3 resize: 410 of 1000 done\n");
   EXPECT_EQ(steered_line(job, Steering::kClose, 0),
-            "closed 9f3c21ab-3 resize: 410 of 1000 done, 12 still running\n");
+            "closed 9f3c21ab-3 resize: 410 of 1000 done, 12 at workers\n");
 }
 
 TEST(Steered, WhatHasNoEffectIsKnownBeforeAndSaid) {
@@ -189,6 +189,12 @@ TEST(Steered, WhatHasNoEffectIsKnownBeforeAndSaid) {
   for (const Steering action : {Steering::kPause, Steering::kResume, Steering::kCancel}) {
     EXPECT_FALSE(has_effect(ended, action));
   }
+  const JobDocument cancelled = job_with({{"state", "cancelled"}});
+  EXPECT_FALSE(has_effect(cancelled, Steering::kPause));
+  EXPECT_TRUE(has_effect(cancelled, Steering::kCancel)) << "with a shorter grace, say";
+  EXPECT_EQ(steered_line(job_with({{"state", "paused"}, {"reason", "its producer is gone"}}),
+                         Steering::kResume, 0),
+            "9f3c21ab-3 resize stays paused: its producer is gone\n");
   EXPECT_EQ(unsteered_line(paused, Steering::kPause), "9f3c21ab-3 resize was paused already\n");
   EXPECT_EQ(unsteered_line(running, Steering::kResume), "9f3c21ab-3 resize was not paused\n");
   EXPECT_EQ(unsteered_line(running, Steering::kClose), "9f3c21ab-3 resize was closed already\n");
