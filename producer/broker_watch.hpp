@@ -20,8 +20,8 @@ class BrokerWatch {
   BrokerWatch(Client& client, Console& console, std::string given, bool quiet, MonoTime now)
       : client_(client), console_(console), given_(std::move(given)), quiet_(quiet), began_(now) {}
 
-  // To be asked once a turn. An error (kUnreachable, kRefused): nothing is to be hoped for. A broker
-  // elsewhere that was there once is waited for as long as it takes; one of this host for
+  // To be asked once a turn. An error (kUnreachable, kRefused): nothing is to be hoped for. A
+  // broker elsewhere that was there once is waited for as long as it takes; one of this host for
   // limits::kProducerGoneAfter.
   std::optional<Error> look(MonoTime now);
 

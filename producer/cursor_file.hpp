@@ -1,6 +1,6 @@
-// How far the rows of a job are safe in a file, kept beside it as FILE.cursor: whoever gathers again
-// cuts the file to that length and goes on, so that it has every row once however often it was
-// interrupted.
+// How far the rows of a job are safe in a file, kept beside it as FILE.cursor: whoever gathers
+// again cuts the file to that length and goes on, so that it has every row once however often it
+// was interrupted.
 #pragma once
 
 #include <cstdint>
@@ -12,10 +12,10 @@
 namespace fanmill::producer {
 
 struct OutputCursor {
-  std::string job;              // its id
-  std::string form;             // order, format and columns: what the file's bytes depend on
-  std::uint64_t cursor{};       // of the rows that follow
-  std::uint64_t bytes{};        // of the file before them
+  std::string job;         // its id
+  std::string form;        // order, format and columns: what the file's bytes depend on
+  std::uint64_t cursor{};  // of the rows that follow
+  std::uint64_t bytes{};   // of the file before them
   friend bool operator==(const OutputCursor&, const OutputCursor&) = default;
 };
 

@@ -50,6 +50,7 @@ void fields(A& a, D& d) {
   a("key", d.key);
   a("function", d.function);
   a("command", d.command);
+  a("names", d.names);
   a("state", d.state);
   a("reason", d.reason);
   a("priority", d.priority);

@@ -53,6 +53,7 @@ struct JobDocument {
   std::string key;
   std::string function;
   std::vector<std::string> command;
+  std::vector<std::string> names;
   std::string state;
   std::string reason;
   std::int64_t priority{};

@@ -35,7 +35,8 @@ class Feeder {
       if (nothing_more) ended_ = true;
       if (!supply) return tl::make_unexpected(supply.error());
       if (*supply == Supply::kNothingNow) waits_ = true;
-      if (*supply == Supply::kMore) tuples_ = std::min<std::uint64_t>(tuples_ * 2, limits::kChunkTuplesMax);
+      if (*supply == Supply::kMore)
+        tuples_ = std::min<std::uint64_t>(tuples_ * 2, limits::kChunkTuplesMax);
     }
     return {};
   }

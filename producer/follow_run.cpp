@@ -70,11 +70,11 @@ Result<Output> open_output(const FollowOptions& options) {
     saved = std::move(*loaded);
   }
   if (saved && (saved->job != options.job.id || saved->form != options.form)) {
-    return fail(ErrorCode::kUsage,
-                fmt::format("\"{}\" was begun with rows of job {} as {}, and this is job {} as {}: "
-                            "write to another file, or remove {} to begin it anew",
-                            path, saved->job, saved->form, options.job.id, options.form,
-                            file.path()));
+    return fail(
+        ErrorCode::kUsage,
+        fmt::format("\"{}\" was begun with rows of job {} as {}, and this is job {} as {}: "
+                    "write to another file, or remove {} to begin it anew",
+                    path, saved->job, saved->form, options.job.id, options.form, file.path()));
   }
   {
     const SignalsEndIt waiting;  // at a named pipe without a reader
@@ -167,10 +167,11 @@ class Follow {
     } else if (const auto* refused = std::get_if<JobRefused>(&notice)) {
       end_.error = refused->error;
       if (seen_ && refused->error.code == ErrorCode::kNotFound) {
-        end_.error = Error{ErrorCode::kUnreachable,
-                           fmt::format("the broker has no job {} any more: it was restarted without "
-                                       "a durable store, or somebody made it forget the job",
-                                       options_.job.id)};
+        end_.error =
+            Error{ErrorCode::kUnreachable,
+                  fmt::format("the broker has no job {} any more: it was restarted without "
+                              "a durable store, or somebody made it forget the job",
+                              options_.job.id)};
       }
       stopped_ = true;
     }
@@ -202,8 +203,8 @@ class Follow {
       stopped_ = true;
       return;
     }
-    const auto ok = output_.cursor_file->save({options_.job.id, options_.form, written_.cursor,
-                                               output_.bytes + written_.bytes});
+    const auto ok = output_.cursor_file->save(
+        {options_.job.id, options_.form, written_.cursor, output_.bytes + written_.bytes});
     if (!ok) {
       end_.error = ok.error();
       stopped_ = true;
@@ -214,7 +215,8 @@ class Follow {
     if (!options_.job.kept) session_.rows_done(job_, saved_, mono_now());
   }
 
-  // What came may still wait for a slow reader, and a signal ends that. False: it is not all written.
+  // What came may still wait for a slow reader, and a signal ends that. False: it is not all
+  // written.
   bool finish_writing() {
     writer_.finish();
     while (true) {

@@ -91,7 +91,7 @@ Result<std::uint64_t> parse_size(std::string_view text) {
   return static_cast<std::uint64_t>(*number * *unit);
 }
 
-std::string duration_text(std::chrono::nanoseconds time) {
+std::string short_duration(std::chrono::nanoseconds time) {
   using namespace std::chrono_literals;
   const auto count = std::max<std::int64_t>(time.count(), 0);
   if (count == 0) return "0s";
@@ -113,7 +113,7 @@ std::string duration_text(std::chrono::nanoseconds time) {
   return two(hours / 24, 'd', hours % 24, 'h');
 }
 
-std::string size_text(std::uint64_t bytes) {
+std::string short_size(std::uint64_t bytes) {
   if (bytes < 1024) return bytes == 0 ? "0" : fmt::format("{}B", bytes);
   static constexpr const char* kUnits[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   double size = static_cast<double>(bytes) / 1024;

@@ -18,8 +18,8 @@ Result<std::uint64_t> parse_size(std::string_view text);
 
 // For people, in at most two units and rounded down: 250ms, 3.2s, 3m12s, 1h30m, 2d4h. A whole
 // number of a unit has that alone: 5m, 7d.
-std::string duration_text(std::chrono::nanoseconds time);
+std::string short_duration(std::chrono::nanoseconds time);
 // 0, 512B, 1.5KiB, 64MiB, rounded to three digits.
-std::string size_text(std::uint64_t bytes);
+std::string short_size(std::uint64_t bytes);
 
 }  // namespace fanmill::producer

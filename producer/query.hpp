@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "producer/client.hpp"
@@ -29,7 +30,8 @@ Result<Client> connect_to_broker(ChannelContext& context, const std::string& giv
 class Query {
  public:
   // `given`: as people named the broker, for the sentence of kUnreachable.
-  Query(Client& client, std::string given) : client_(client), given_(std::move(given)) {}
+  Query(Client& client, std::string given, nanoseconds patience = kAnswerWithin)
+      : client_(client), given_(std::move(given)), patience_(patience) {}
 
   // The documents of what the selector chooses: see Ask. kNotFound: no such job.
   Result<std::vector<JobDocument>> jobs(const std::string& selector, bool detail = false);
@@ -44,6 +46,7 @@ class Query {
   Result<Blob> answer(RequestId request);
   Client& client_;
   std::string given_;
+  nanoseconds patience_;
 };
 
 // The jobs that selectors choose (`last`, `all`, ids, numbers, names, keys), each once, by rising

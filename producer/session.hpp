@@ -117,8 +117,8 @@ class Session {
   void tick(MonoTime now);
 
   // ---- from the user ----
-  // `key` makes the job idempotent. Rows are asked for from the start, in `order`; without one, never:
-  // such a job does not end here, it is settled().
+  // `key` makes the job idempotent. Rows are asked for from the start, in `order`; without one,
+  // never: such a job does not end here, it is settled().
   JobHandle open(std::string key, JobOptions options, std::optional<RowOrder> order, MonoTime now);
   // The rows of a job that is there, from `cursor` on (see Gather). In the order kRecorded it ends
   // with what is recorded; else with the job.
@@ -131,12 +131,12 @@ class Session {
   void cancel(JobHandle job, std::uint64_t grace_ms, MonoTime now);  // see CancelJob
   void rows_done(JobHandle job, std::uint64_t cursor,
                  MonoTime now);  // Rows::next of the last rows taken care of
-  // Tuples for an open job. Chunks that the broker has under this key from an earlier run are passed
-  // over by their number: hand over the same ones again.
+  // Tuples for an open job. Chunks that the broker has under this key from an earlier run are
+  // passed over by their number: hand over the same ones again.
   PushHandle begin_push(JobId job, std::string key, MonoTime now);
   bool may_push(PushHandle push) const;
   void push(PushHandle push, ChunkBuilder::Chunk chunk, MonoTime now);  // only if may_push()
-  bool settled(PushHandle push) const;  // the broker has all of it
+  bool settled(PushHandle push) const;                                  // the broker has all of it
   // Both are said again, also in a later session, until they are answered: AnswerArrived or
   // RequestRefused.
   RequestId ask(Topic topic, std::string selector, MonoTime now);

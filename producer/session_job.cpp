@@ -38,8 +38,8 @@ SessionJob::SessionJob(JobHandle handle, JobId job, RowOrder order, std::uint64_
 
 bool SessionJob::may_submit() const {
   if (over_ || attached_ || !job_ || close_wanted_ || cancel_grace_ms_) return false;
-  // Of a named key: its tuples are there, and compared.
-  if (closed_) return comparison_ && submitted_tasks_ < accepted_tasks_;
+  // Of a named key: its tuples are there, and compared to the end.
+  if (closed_) return options_.named_key;
   if (submitted_tasks_ < accepted_tasks_) return true;  // the broker has these tuples already
   return pending_.size() < kUnacknowledgedChunksMax && pending_bytes_ < kUnacknowledgedBytesMax &&
          submitted_tasks_ < credit_.tasks && submitted_bytes_ < credit_.bytes;
@@ -56,6 +56,15 @@ void SessionJob::submit(ChunkBuilder::Chunk chunk, std::vector<Notice>& out) {
   submitted_tasks_ += pending.count;
   submitted_bytes_ = pending.bytes_end;
   if (over_ || cancel_grace_ms_) return;
+  if (closed_ && submitted_tasks_ > accepted_tasks_) {
+    refused({ErrorCode::kConflict, "the key \"" + options_key_ +
+                                       "\" belongs to a job that is closed with " +
+                                       std::to_string(accepted_tasks_) +
+                                       " tuples, and these are more: choose another "
+                                       "--key"},
+            out);
+    return;
+  }
   if (submitted_tasks_ <= accepted_tasks_) {
     accepted_bytes_ = submitted_bytes_;
     return;
@@ -76,11 +85,11 @@ void SessionJob::compare(const ChunkBuilder::Chunk& chunk, std::vector<Notice>& 
   comparison_->ours.update(std::string_view(chunk.bytes).substr(0, bytes));
   if (chunk.tuples < left) return;
   if (comparison_->ours.value() != comparison_->digest) {
-    refused({ErrorCode::kConflict,
-             "the key \"" + options_key_ + "\" belongs to a job whose first " +
-                 std::to_string(comparison_->tasks) +
-                 " tuples are others than these: choose another --key"},
-            out);
+    refused(
+        {ErrorCode::kConflict, "the key \"" + options_key_ + "\" belongs to a job whose first " +
+                                   std::to_string(comparison_->tasks) +
+                                   " tuples are others than these: choose another --key"},
+        out);
   }
   comparison_.reset();
 }
@@ -89,10 +98,10 @@ void SessionJob::close(std::vector<Notice>& out) {
   if (close_wanted_) return;
   close_wanted_ = true;
   if (!comparison_ || submitted_tasks_ == comparison_->tasks) return;
-  refused({ErrorCode::kConflict,
-           "the key \"" + options_key_ + "\" belongs to a job with " +
-               std::to_string(comparison_->tasks) + " tuples already, and these are " +
-               std::to_string(submitted_tasks_) + ": choose another --key"},
+  refused({ErrorCode::kConflict, "the key \"" + options_key_ + "\" belongs to a job with " +
+                                     std::to_string(comparison_->tasks) +
+                                     " tuples already, and these are " +
+                                     std::to_string(submitted_tasks_) + ": choose another --key"},
           out);
 }
 
@@ -258,7 +267,8 @@ Result<void> SessionJob::rows(const Rows& message, const Blob& blob, MonoTime no
 }
 
 bool SessionJob::everything_delivered() const {
-  return reads_ && !attached_ && job_ && closed_ && done_ == received_ && seen_.accepted == accepted_tasks_;
+  return reads_ && !attached_ && job_ && closed_ && done_ == received_ &&
+         seen_.accepted == accepted_tasks_;
 }
 
 void SessionJob::ended(const JobCounts& counts, std::vector<Notice>& out) {

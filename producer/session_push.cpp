@@ -56,7 +56,8 @@ void SessionPush::collect(MonoTime now, SessionId session, std::vector<ToSend>& 
     resend_at_ = now + limits::kResendAfter;
   };
   if (!known_) {
-    if (now >= resend_at_) say({.job = job_, .key = key_, .sequence = 0, .count = 0, .blocks = {}}, {});
+    if (now >= resend_at_)
+      say({.job = job_, .key = key_, .sequence = 0, .count = 0, .blocks = {}}, {});
     return;
   }
   if (sent_ > 0 && now >= resend_at_) sent_ = 0;

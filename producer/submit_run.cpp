@@ -83,8 +83,9 @@ class Feeding {
 
  private:
   void turn() {
-    const auto fed = feeder_.turn([this] { return may_take(); },
-                                  [this](ChunkBuilder::Chunk chunk) { hand_over(std::move(chunk)); });
+    const auto fed =
+        feeder_.turn([this] { return may_take(); },
+                     [this](ChunkBuilder::Chunk chunk) { hand_over(std::move(chunk)); });
     if (!fed) {
       end_.input_error = fed.error();
       console_.note(fed.error().message);
@@ -107,7 +108,7 @@ class Feeding {
 
 class SubmitRun final : Feeding {
  public:
-  SubmitRun(Client& client, Console& console, SubmitOptions options,
+  SubmitRun(Client& client, Console& console, SubmitRunOptions options,
             std::unique_ptr<TupleSource> source)
       : Feeding(client, console, options.broker, options.quiet, options.progress, std::move(source),
                 Feeder::Cut::kEager),
@@ -156,10 +157,10 @@ class SubmitRun final : Feeding {
   void tell_acceptance() {
     if (options_.quiet) return;
     const std::uint64_t count = session_.accepted(job_);
-    console_.note(fmt::format("{} tuple{} accepted, kept {}{}", count, count == 1 ? "" : "s",
-                              durability_ == "memory" ? "in the broker's memory" : "on disk",
-                              options_.open ? "; open for more: fanmill push " + to_text(*id_)
-                                            : ""));
+    console_.note(
+        fmt::format("{} tuple{} accepted, kept {}{}", count, count == 1 ? "" : "s",
+                    durability_ == "memory" ? "in the broker's memory" : "on disk",
+                    options_.open ? "; open for more: fanmill push " + to_text(*id_) : ""));
   }
 
   // A job that nobody would know of is not left behind half fed.
@@ -168,14 +169,16 @@ class SubmitRun final : Feeding {
     if (end_.interrupted && id_) {
       const std::uint64_t count = session_.accepted(job_);
       if (options_.key) {
-        console_.note(fmt::format("interrupted: {} tuple{} accepted as job {}, which stays open; "
-                                  "the same line goes on from there",
-                                  count, count == 1 ? "" : "s", to_text(*id_)));
+        console_.note(
+            fmt::format("interrupted: {} tuple{} accepted as job {}, which stays open; "
+                        "the same line goes on from there",
+                        count, count == 1 ? "" : "s", to_text(*id_)));
       } else {
         cancel();
-        console_.note(fmt::format("interrupted: job {} is cancelled; {} of its tuples were "
-                                  "accepted (with --key NAME the same line could go on)",
-                                  to_text(*id_), count));
+        console_.note(
+            fmt::format("interrupted: job {} is cancelled; {} of its tuples were "
+                        "accepted (with --key NAME the same line could go on)",
+                        to_text(*id_), count));
       }
     }
     return exit_code_of(end_);
@@ -183,10 +186,11 @@ class SubmitRun final : Feeding {
 
   void cancel() {
     Query query(client_, options_.broker);
-    (void)query.steer({*id_}, Steering::kCancel, 0);  // where it fails, the job stays: `jobs` shows it
+    (void)query.steer({*id_}, Steering::kCancel,
+                      0);  // where it fails, the job stays: `jobs` shows it
   }
 
-  const SubmitOptions options_;
+  const SubmitRunOptions options_;
   JobHandle job_;
   std::optional<JobId> id_;
   std::string durability_;
@@ -207,8 +211,7 @@ class PushRun final : Feeding {
     feed_all();
     if (end_.error) console_.note(end_.error->message);
     if (!options_.quiet && !end_.error) {
-      const std::string what =
-          fmt::format("{} tuple{}", pushed_, pushed_ == 1 ? "" : "s");
+      const std::string what = fmt::format("{} tuple{}", pushed_, pushed_ == 1 ? "" : "s");
       console_.note(end_.interrupted
                         ? fmt::format("interrupted: some of {} were added to job {}{}", what,
                                       options_.job.id,
@@ -240,7 +243,7 @@ class PushRun final : Feeding {
 
 }  // namespace
 
-int run_submit(Client& client, Console& console, SubmitOptions options,
+int run_submit(Client& client, Console& console, SubmitRunOptions options,
                std::unique_ptr<TupleSource> source) {
   return SubmitRun(client, console, std::move(options), std::move(source)).run();
 }

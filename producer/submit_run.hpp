@@ -1,5 +1,5 @@
-// Tuples on their way to a long-lived broker: a job of one's own (`submit`), or more for one that is
-// open (`push`).
+// Tuples on their way to a long-lived broker: a job of one's own (`submit`), or more for one that
+// is open (`push`).
 #pragma once
 
 #include <memory>
@@ -15,7 +15,7 @@
 
 namespace fanmill::producer {
 
-struct SubmitOptions {
+struct SubmitRunOptions {
   JobOptions job;
   std::string broker;              // as people named it
   std::optional<std::string> key;  // of people; else one that no other job has
@@ -25,9 +25,9 @@ struct SubmitOptions {
   ProgressMode progress = ProgressMode::kAuto;
 };
 
-// Prints the job's id on stdout once the broker has everything. Both return the program's exit code;
-// with `wait` it tells how the job's tasks ended. What went wrong has been told on stderr.
-int run_submit(Client& client, Console& console, SubmitOptions options,
+// Prints the job's id on stdout once the broker has everything. Both return the program's exit
+// code; with `wait` it tells how the job's tasks ended. What went wrong has been told on stderr.
+int run_submit(Client& client, Console& console, SubmitRunOptions options,
                std::unique_ptr<TupleSource> source);
 
 struct PushOptions {

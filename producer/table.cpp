@@ -36,7 +36,7 @@ const char* code_of(Colour colour) {
 
 class Layout {
  public:
-  Layout(const std::vector<Column>& columns, const std::vector<std::vector<Cell>>& rows)
+  Layout(const std::vector<TableColumn>& columns, const std::vector<std::vector<TableCell>>& rows)
       : columns_(columns), widths_(columns.size()), stays_(columns.size(), true) {
     for (std::size_t c = 0; c < columns.size(); ++c) {
       std::size_t longest = 0;
@@ -87,7 +87,7 @@ class Layout {
     return true;
   }
 
-  const std::vector<Column>& columns_;
+  const std::vector<TableColumn>& columns_;
   std::vector<std::size_t> widths_;
   std::vector<bool> stays_;
 };
@@ -113,13 +113,13 @@ std::string coloured(const std::string& text, Colour colour, const TextStyle& st
   return code_of(colour) + text + "\x1b[0m";
 }
 
-std::string table_text(std::vector<Column> columns, std::vector<std::vector<Cell>> rows,
+std::string table_text(std::vector<TableColumn> columns, std::vector<std::vector<TableCell>> rows,
                        const TextStyle& style) {
   if (rows.empty()) return {};
   Layout layout(columns, rows);
   if (style.columns > 0) layout.fit(style.columns);
-  std::vector<Cell> headings;
-  for (const Column& column : columns) {
+  std::vector<TableCell> headings;
+  for (const TableColumn& column : columns) {
     headings.push_back({.text = column.heading, .colour = Colour::kBold});
   }
   rows.insert(rows.begin(), std::move(headings));

@@ -20,12 +20,12 @@ struct TextStyle {
 
 std::string coloured(const std::string& text, Colour colour, const TextStyle& style);
 
-struct Cell {
+struct TableCell {
   std::string text;  // visible() has been applied
   Colour colour = Colour::kNone;
 };
 
-struct Column {
+struct TableColumn {
   std::string heading;
   bool right = false;     // numbers
   std::size_t least = 0;  // where room is scarce, it shrinks to so many columns; 0: it does not
@@ -34,7 +34,7 @@ struct Column {
 
 // A heading and the rows, two blanks between columns, none at the ends of lines. Nothing without
 // rows. Columns without any text leave. Each row has a cell for each column.
-std::string table_text(std::vector<Column> columns, std::vector<std::vector<Cell>> rows,
+std::string table_text(std::vector<TableColumn> columns, std::vector<std::vector<TableCell>> rows,
                        const TextStyle& style);
 
 }  // namespace fanmill::producer

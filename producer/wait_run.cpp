@@ -46,9 +46,7 @@ class Wait {
   }
 
  private:
-  void ask(JobId job) {
-    asked_[session_.ask(Topic::kJobs, to_text(job), mono_now()).value] = job;
-  }
+  void ask(JobId job) { asked_[session_.ask(Topic::kJobs, to_text(job), mono_now()).value] = job; }
 
   void turn() {
     const MonoTime now = mono_now();
@@ -87,10 +85,11 @@ class Wait {
       if (asked == asked_.end()) return;
       end_.error = refused->error;
       if (seen_.contains(asked->second) && refused->error.code == ErrorCode::kNotFound) {
-        end_.error = Error{ErrorCode::kUnreachable,
-                           fmt::format("the broker has no job {} any more: it was restarted without "
-                                       "a durable store, or somebody made it forget the job",
-                                       to_text(asked->second))};
+        end_.error =
+            Error{ErrorCode::kUnreachable,
+                  fmt::format("the broker has no job {} any more: it was restarted without "
+                              "a durable store, or somebody made it forget the job",
+                              to_text(asked->second))};
       }
       asked_.erase(asked);
     }

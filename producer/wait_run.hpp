@@ -15,8 +15,8 @@ namespace fanmill::producer {
 
 struct WaitOptions {
   std::vector<JobId> jobs;
-  std::string broker;                                           // as people named it
-  std::optional<std::chrono::milliseconds> time_limit = {};     // else as long as it takes
+  std::string broker;                                        // as people named it
+  std::optional<std::chrono::milliseconds> time_limit = {};  // else as long as it takes
   bool quiet = false;
   bool json = false;  // the jobs' documents on stdout, at the end
   ProgressMode progress = ProgressMode::kAuto;

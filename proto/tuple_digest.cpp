@@ -10,9 +10,7 @@ struct TupleDigest::State {
   XXH3_state_t xxh3;
 };
 
-TupleDigest::TupleDigest() : state_(std::make_unique<State>()) {
-  XXH3_64bits_reset(&state_->xxh3);
-}
+TupleDigest::TupleDigest() : state_(std::make_unique<State>()) { XXH3_64bits_reset(&state_->xxh3); }
 TupleDigest::TupleDigest(TupleDigest&&) noexcept = default;
 TupleDigest& TupleDigest::operator=(TupleDigest&&) noexcept = default;
 TupleDigest::~TupleDigest() = default;

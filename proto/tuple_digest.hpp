@@ -1,5 +1,5 @@
-// XXH3 (64 bits, no seed) over the bytes of a job's tuples, from the first on: by it a producer that
-// comes back under the same key knows whether what the broker has is what it has.
+// XXH3 (64 bits, no seed) over the bytes of a job's tuples, from the first on: by it a producer
+// that comes back under the same key knows whether what the broker has is what it has.
 #pragma once
 
 #include <cstdint>

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "broker/core/lifecycle.hpp"
 #include "broker/core/mutation.hpp"
-#include "broker/core/producers.hpp"
 #include "broker/core/ventilator.hpp"
 
 namespace fanmill::broker {
@@ -11,6 +11,7 @@ namespace {
 
 void drop_chunk(World& world, Job& job, const Chunk& chunk) {
   job.released_bytes += chunk.table.bytes();
+  job.held_bytes -= chunk.table.bytes();
   world.write(DropChunk{job.id, chunk.first});
   job.chunks.erase(chunk.first.value);
 }
@@ -226,6 +227,7 @@ void on_gather(World& world, Producer& producer, const Gather& gather) {
     }
     adopt(world, producer, *job);
   }
+  if (mutated(Mutation::kStealOwnership)) adopt(world, producer, *job);
   auto known = job->readers.find(producer.session);
   if (known != job->readers.end() && known->second.order == gather.order) {
     ask_again(*job, known->second, gather);
@@ -238,6 +240,9 @@ void on_gather(World& world, Producer& producer, const Gather& gather) {
     }
     known = job->readers.emplace(producer.session, std::move(*reader)).first;
     producer.jobs.insert(job->id);
+    world.tell([&] {
+      return producer.who() + " reads " + name_of(*job) + " from " + std::to_string(gather.cursor);
+    });
   }
   Reader& reader = known->second;
   reader.window = gather.window_bytes;
@@ -258,6 +263,8 @@ void on_gather_ack(World& world, Producer& producer, const GatherAck& ack) {
   reader.stalled = reader.ended_said = false;
   const bool was_paused = reader_holds_up(world, *job);
   acknowledge(world, *job, reader, ack.cursor);
+  if (mutated(Mutation::kShareCursor))
+    for (auto& [session, other] : job->readers) acknowledge(world, *job, other, ack.cursor);
   if (was_paused) world.work_appeared = true;
   world.touch(*job);
 }

@@ -119,19 +119,24 @@ void forget_offers(World& world, Worker& worker) {
   ++world.offers_changed;
 }
 
-const std::vector<Line*>& rivals_of(World& world, Line& line) {
+const std::vector<Line::Rival>& rivals_of(World& world, Line& line) {
   if (line.rivals_as_of == world.offers_changed) return line.rivals;
   line.rivals_as_of = world.offers_changed;
-  line.rivals = {&line};
+  line.rivals = {{&line, ~std::uint64_t{0}}};
   if (world.lines.size() == 1) return line.rivals;
+  std::map<Line*, std::uint64_t> shared;
   for (const auto& [session, worker] : world.workers) {
-    if (line.rivals.size() == world.lines.size()) break;
     if (std::find(worker->lines.begin(), worker->lines.end(), &line) == worker->lines.end())
       continue;
     for (Line* other : worker->lines)
-      if (std::find(line.rivals.begin(), line.rivals.end(), other) == line.rivals.end())
-        line.rivals.push_back(other);
+      if (other != &line) shared[other] += worker->slots;
   }
+  for (const auto& [other, slots] : shared) line.rivals.push_back({other, slots});
+  // Whoever is as good as another stands by what it asks for, not by where it lies in memory.
+  std::sort(line.rivals.begin(), line.rivals.end(), [](const auto& a, const auto& b) {
+    if (a.slots != b.slots) return a.slots > b.slots;
+    return a.line->demand < b.line->demand;
+  });
   return line.rivals;
 }
 

@@ -22,7 +22,7 @@ void unbind(World& world, Job& job);
 void take_offers(World& world, Worker& worker);
 void forget_offers(World& world, Worker& worker);
 
-// The lines that share a worker with this one, itself too.
-const std::vector<Line*>& rivals_of(World& world, Line& line);
+// The lines that share workers with this one, itself first.
+const std::vector<Line::Rival>& rivals_of(World& world, Line& line);
 
 }  // namespace fanmill::broker

@@ -18,14 +18,17 @@ constexpr double kUnknownTaskNs = 1e9;
 constexpr double kOwedNs = 10e9;
 constexpr double kOwedTasks = 2;
 
-// The least time of those that wait at this priority beside it.
+// The least time of those that wait at this priority for the same slots, or most of them.
 double least_beside(World& world, const Job& job) {
   double least = std::numeric_limits<double>::infinity();
   const Line::Turn first{job.options.priority, -least, {}, nullptr};
-  for (Line* line : rivals_of(world, *job.line)) {
+  std::uint64_t slots = 0;
+  for (const auto& [line, shared] : rivals_of(world, *job.line)) {
+    if (shared < slots) break;
     const auto turn = line->waiting.lower_bound(first);
-    if (turn != line->waiting.end() && turn->priority == job.options.priority)
-      least = std::min(least, turn->time);
+    if (turn == line->waiting.end() || turn->priority != job.options.priority) continue;
+    least = std::min(least, turn->time);
+    slots = shared;
   }
   return least;
 }

@@ -18,11 +18,13 @@
 #include <vector>
 
 #include "broker/core/index_set.hpp"
+#include "broker/core/push_keys.hpp"
 #include "broker/core/rates.hpp"
 #include "proto/chunk.hpp"
 #include "proto/clock.hpp"
 #include "proto/limits.hpp"
 #include "proto/messages.hpp"
+#include "proto/tuple_digest.hpp"
 
 namespace fanmill::broker {
 
@@ -98,12 +100,17 @@ struct Job {
   bool stands_still() const { return paused || held; }
   std::uint64_t cancel_grace_ms{};
   MonoTime cancel_asked;
+  MonoTime opened_at;
+  std::optional<MonoTime> ended_at;  // every task has its record
 
   // ---- tuples ----
   std::uint64_t next_index{};
   std::map<std::uint64_t, Chunk> chunks;  // by first task
   std::uint64_t accepted_bytes{};
-  std::uint64_t released_bytes{};  // of chunks that hold nothing up any more
+  std::uint64_t released_bytes{};     // of chunks that hold nothing up any more
+  std::uint64_t held_bytes{};         // of tuples in the store
+  std::optional<TupleDigest> digest;  // of a job with a named key
+  std::unique_ptr<PushKeys> pushes;   // of a job that somebody pushes to
   Credit credit_said;
   MonoTime submitted_at;
 

@@ -78,6 +78,7 @@ double shrink(World& world, Worker& worker, HeldLease& lease,
   if (job != nullptr) {
     job->leased -= gone;
     refunded = refund(*job, lease, gone, before);
+    world.touch(*job);
   }
   take_out_of_share(worker, job, lease, gone, before);
   if (lease.unfinished.empty()) {

@@ -44,8 +44,13 @@ struct Line {
   std::set<Turn> waiting;
   // The most tasks per slot that one of those who wait has wanted, since the first of them came.
   std::uint64_t fullest{};
-  std::vector<Line*>
-      rivals;  // that share a worker with it, itself too; as of World::offers_changed
+  // Those that share workers with it, and how many slots these have: the most first, so it begins
+  // with itself. As of World::offers_changed.
+  struct Rival {
+    Line* line = nullptr;
+    std::uint64_t slots{};
+  };
+  std::vector<Rival> rivals;
   std::uint64_t rivals_as_of{};
 };
 

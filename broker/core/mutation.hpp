@@ -45,8 +45,15 @@ enum class Mutation : std::uint8_t {
   kEndBeforeAcknowledged,  // JobEnded once every task is terminal, acknowledged or not
   kNoRewind,               // a repeated Gather does not send lost rows again
   kForgetUnacknowledged,   // rows are dropped from the store when they are sent
+  kShareCursor,            // what one reader acknowledges, another one of the job has acknowledged
+  kStealOwnership,         // who gathers a job owns it, though its owner lives
+  // -- pushes --
+  kPushTwice,      // a repeated chunk of a key is taken again
+  kPushWithGaps,   // a chunk is taken although one of its key before it is missing
+  kAckPushEarly,   // Pushed leaves before the chunk's commit
+  kForgetPushers,  // nobody is told that there is room again
 };
-inline constexpr int kMutations = static_cast<int>(Mutation::kForgetUnacknowledged);
+inline constexpr int kMutations = static_cast<int>(Mutation::kForgetPushers);
 
 #ifdef FANMILL_MUTATIONS
 // The bug that is switched on, in the whole process; tests set it before they make a core.

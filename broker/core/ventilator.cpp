@@ -1,6 +1,7 @@
 #include "broker/core/ventilator.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "broker/core/eligibility.hpp"
@@ -19,6 +20,8 @@ constexpr double kLeastLeaseNs = 50e3;
 constexpr std::chrono::milliseconds kIdleSource{5};
 // Recalling less than so much work per slot costs more than it saves.
 constexpr double kLeastRecallNs = 500e3;
+// What a worker should hold, but for what adding up parts of it loses.
+constexpr double kFull = 1 - 1e-9;
 // Of one line, jobs that were served least and yet may have enough at a worker.
 constexpr std::size_t kTurnsSeen = 8;
 // Idle workers of different offers or labels that a recall is tried for in one turn.
@@ -49,30 +52,36 @@ double filled_by_others(const Worker& worker, const Share* share, const Job& job
   return std::max(0.0, filled - (share == nullptr ? 0 : share->fill));
 }
 
-// How many tasks of the job the worker lacks, and how many of them it may be given at once.
+// What a job wants of a worker.
 struct Want {
-  std::uint64_t lacking{};
-  std::uint64_t tasks{};
+  bool enough = true;     // it has here what belongs here: it is passed over
+  std::uint64_t tasks{};  // to be given at once; none where others leave no room, or no credit
+  bool has_room = false;
 };
 
 Want wanted(const World& world, Worker& worker, const Job& job) {
   const Share* share = worker.find_share(job.id);
   const std::uint64_t leased = share == nullptr ? 0 : share->leased;
   const Pace pace = guided(world, job);
-  const double room = 1 - filled_by_others(worker, share, job);
-  const auto aim = static_cast<std::uint64_t>(
-      std::max(0.0, room * static_cast<double>(pace.per_slot * worker.slots)));
+  const std::uint64_t alone = pace.per_slot * worker.slots;
   const bool starving = worker.leased_tasks < worker.slots;
-  std::uint64_t lacking = aim > leased ? aim - leased : 0;
+  std::uint64_t lacking = alone > leased ? alone - leased : 0;
   if (starving) lacking = std::max<std::uint64_t>(lacking, 1);
-  if (lacking == 0 || (!starving && lacking * 2 < pace.batch)) return {};
+  if (lacking == 0) return {};
+  const double others = filled_by_others(worker, share, job);
+  if (others > 0) {
+    const auto aim = static_cast<std::uint64_t>(
+        std::ceil(std::max(0.0, (kFull - others) * static_cast<double>(alone))));
+    lacking = std::max<std::uint64_t>(aim > leased ? aim - leased : 0, starving ? 1 : 0);
+  }
+  if (lacking == 0 || (!starving && lacking * 2 < pace.batch)) return {false, 0, false};
   std::uint64_t tasks = std::min(pace.batch, lacking);
   if (!mutated(Mutation::kExceedCredit)) {
     const std::uint64_t credit =
         worker.credit.tasks > worker.used.tasks ? worker.credit.tasks - worker.used.tasks : 0;
     tasks = std::min(tasks, credit);
   }
-  return {lacking, tasks};
+  return {false, tasks, true};
 }
 
 bool bytes_fit(const Worker& worker, std::uint64_t bytes) {
@@ -133,6 +142,15 @@ void send_lease(World& world, Worker& worker, Job& job, const Cut& cut) {
   queue.push_back(std::move(out));
 }
 
+// A job of which nothing is known may have tasks that never end: beside others it gets its part of
+// the slots, and no more before the first report.
+bool knows_too_little(const Worker& worker, const Job& job) {
+  if (job.measured) return false;
+  std::size_t waiting = 0;
+  for (const Line* line : worker.lines) waiting += line->waiting.size();
+  return waiting > 1 && job.leased >= std::max<std::uint64_t>(1, job.line->slots / waiting);
+}
+
 struct Choice {
   Job* job = nullptr;
   Want want;
@@ -151,8 +169,8 @@ void consider(Choice& choice, Job& job, Want want) {
 }
 
 // The job whose turn it is at this worker: of the highest priority that waits for it, the one that
-// was served least of those that lack something here. While a job waits, no lower one is dealt to
-// where it can run.
+// was served least of those that lack something here; where there is no room for it, there is none
+// for those after it. While a job waits, no lower one is dealt to where it can run.
 Choice choose(const World& world, Worker& worker) {
   std::optional<std::int32_t> priority;
   for (const Line* line : worker.lines) {
@@ -161,6 +179,7 @@ Choice choose(const World& world, Worker& worker) {
     if (!priority || highest > *priority) priority = highest;
   }
   Choice choice;
+  Choice reserve;  // those of which nothing is known, if nobody else wants anything
   for (const Line* line : worker.lines) {
     std::size_t seen = 0;
     bool found = false;
@@ -168,12 +187,16 @@ Choice choose(const World& world, Worker& worker) {
       if (turn.priority != *priority && !mutated(Mutation::kIgnorePriority)) break;
       if (++seen > kTurnsSeen) break;
       const Want want = wanted(world, worker, *turn.job);
-      if (want.lacking == 0) continue;
+      if (want.enough) continue;
+      if (knows_too_little(worker, *turn.job)) {
+        consider(reserve, *turn.job, want);
+        continue;
+      }
       consider(choice, *turn.job, want);
       if (std::exchange(found, true)) break;  // it and the one after it
     }
   }
-  return choice;
+  return choice.job == nullptr ? reserve : choice;
 }
 
 // Gives the worker one lease of the job whose turn it is; false if there is none for it.
@@ -183,7 +206,7 @@ bool serve(World& world, Worker& worker) {
   if (choice.job == nullptr) return false;
   Job& job = *choice.job;
   // First: what is asked back is not to run before what is dealt now.
-  recall_lower(world, worker, job.options.priority);
+  if (choice.want.has_room) recall_lower(world, worker, job.options.priority);
   if (choice.want.tasks == 0) return false;
   const Cut cut = cut_next(world, worker, job, choice.want.tasks);
   if (cut.tasks.empty()) {

@@ -1,10 +1,12 @@
 // The state that the rooms of the core share, and how duties are asked for. Who changes what:
 //   workers.cpp     sessions of workers, heartbeats, loss        leases.cpp      what workers hold
-//   producers.cpp   sessions of producers, jobs, tuples          ventilator.cpp  who is dealt what
+//   producers.cpp   sessions of producers, what they ask         ventilator.cpp  who is dealt what
 //   sink.cpp        which results count                          delivery.cpp    rows to readers
 //   progress.cpp    JobStatus and views               eligibility.cpp who can run what
 //   fair_shares.cpp whose turn it is                   recalls.cpp     tasks asked back
-//   pausing.cpp     jobs that stand still
+//   pausing.cpp     jobs that stand still              lifecycle.cpp   jobs made, ended, forgotten
+//   intake.cpp      tuples taken                       pushes.cpp      tuples of many for one job
+//   asking.cpp      questions; report.cpp answers      steering.cpp    what people do to jobs
 #pragma once
 
 #include <cstdint>
@@ -77,6 +79,16 @@ struct World {
   std::vector<SessionId> acks_due;  // workers whose reports were taken
   std::vector<JobId> dirty_jobs;
 
+  MonoTime began;  // the first step
+
+  // A line for the log, if one is kept: `text` makes it. What peers call themselves is in it.
+  template <class Text>
+  void tell(Text text) {
+    if (!config.news) return;
+    duties.news.push_back(text());
+    for (char& c : duties.news.back())
+      if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '?';
+  }
   std::uint64_t write(StoreWrite write) {
     duties.writes.push_back(std::move(write));
     return ++writes;

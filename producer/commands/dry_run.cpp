@@ -11,9 +11,9 @@
 #include "producer/console.hpp"
 #include "producer/exit_code.hpp"
 #include "producer/map_run.hpp"
-#include "producer/signals.hpp"
 #include "producer/preview.hpp"
 #include "producer/private_run.hpp"
+#include "producer/signals.hpp"
 #include "proto/nearest.hpp"
 #include "proto/signature.hpp"
 
