@@ -53,12 +53,12 @@ Result<std::vector<std::string>> parse_states(const std::string& text) {
     from = end + 1;
     if (std::ranges::find(kStates, state) == kStates.end()) {
       const std::vector<std::string> names(kStates.begin(), kStates.end());
-      std::string message = "--state: there is no state \"" + state + "\"";
-      if (const auto meant = nearest_name(state, names))
-        message += "; did you mean " + *meant + "?";
-      message += " They are";
-      for (const std::string& name : names)
-        message += (&name == &names.front() ? " " : ", ") + name;
+      const auto meant = nearest_name(state, names);
+      std::string message = "--state: no state \"" + state + "\"; " +
+                            (meant ? "did you mean " + *meant + "? There" : std::string("there"));
+      for (const std::string& name : names) {
+        message += (&name == &names.front() ? " are " : ", ") + name;
+      }
       return fail(ErrorCode::kUsage, message);
     }
     states.push_back(state);

@@ -124,6 +124,23 @@ class Docs(FanmillTest):
             with self.subTest(lines[0]):
                 self.assertEqual(self.run_shells(lines), numbers)
 
+    def test_readme_block_that_asks_and_steers(self):
+        block, = [code_of(lines) for _, _, lines, reason in blocks_of((ROOT / "README.md").read_text())
+                  if reason and "at a broker with a job" in reason]
+        self.assertRegex(block[0], "^export FANMILL_BROKER=ipc:///tmp/mill/broker$")
+        endpoint = self.env["FANMILL_BROKER"] = "ipc://%s/mill/broker" % self.dir
+        self.fanmill("broker", "--listen", endpoint).wait_for_stderr("results are kept")
+        self.fanmill("worker", "--broker", endpoint)
+        job = self.fanmill("map", "--wait-workers", "20s", "--format", "jsonl", "sleep", ":::", *["0.05"] * 1000)
+        job.wait_for_lines(1)
+        for line in block[1:]:
+            with self.subTest(line):
+                run = self.pipeline(line)
+                self.assertEqual(run.code, 0, run)
+                self.assertGreaterEqual(run.stdout.lines, 1, run)
+        self.assertEqual(job.wait().code, 1)
+        self.assertIn('"cancelled"', job.out())
+
     def literal_blocks(self, page):
         lines = page.read_text().replace("\\-", "-").replace("\\e", "\\").splitlines()
         for begin in (i for i, line in enumerate(lines) if line.startswith(".Bd -literal")):
