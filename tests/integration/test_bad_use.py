@@ -3,10 +3,11 @@ import collections
 import os
 import re
 
-from harness import MEASURABLE, FanmillTest, serial
+from harness import BIN, MEASURABLE, FanmillTest, serial
 
 LINES_MAX = 3
 SECONDS_MAX = 1.0
+PLUGINS = BIN.parent / "tests" / "plugins"
 
 Case = collections.namedtuple("Case", "code words says", defaults=())
 LONG = "ipc:///tmp/" + "0" * 200
@@ -66,21 +67,27 @@ OPTIONS = [
     of_map(2, "--timeout 0%", "--timeout 0%", "such as 300%"),
     of_map(2, "--timeout 1000001%", "--timeout 1000001%", "1000000%"),
     of_map(2, "--plugin nope.so", "nope.so", "No such file"),
-    of_map(2, "--plugin plain", "plain", "does not load"),
+    of_map(2, "--plugin plain", "plain does not load", "-shared -fPIC"),
+    of_map(2, "--plugin directory", "directory does not load", "-shared -fPIC"),
+    of_map(2, "--plugin {plugins}/no_plugin.so", r"no_plugin\.so is a shared library, but no plugin", "FANMILL_FUNCTION"),
+    of_map(2, "--plugin {plugins}/abi_2.so", r"abi_2\.so was built for version 2\.3", "build it again"),
+    of_map(2, "--plugin {plugins}/clash.so", r"clash\.so offers identity, which is built in", "another name"),
     of_map(2, "--plugin x.so --broker ipc:///tmp/x", "--plugin x.so", "fanmill worker"),
     of_map(2, "--shell", "no option --shell", "--help"),
     Case(2, "functions --plugin nope.so", ("nope.so", "No such file")),
+    Case(2, "functions --plugin plain", ("plain does not load", "-shared -fPIC")),
+    Case(2, "functions --plugin ok.jsonl", (r"ok\.jsonl does not load", "-shared -fPIC")),
+    Case(2, "functions --plugin {plugins}/no_plugin.so", ("but no plugin", "FANMILL_FUNCTION")),
+    Case(2, "functions --plugin", ("--plugin", "missing", "--help")),
+    Case(2, "functions --jsn", ("no option --jsn", "did you mean --json")),
     Case(2, "functions extra", ('"extra"', "one word too many", "--help")),
-    Case(2, "help nonsense", ('no command "nonsense"', "map, exec, functions")),
     Case(2, "mpa identity ::: 1", ('no command "mpa"', "did you mean map")),
     Case(2, "exec -N 0 echo ::: a", ("-N 0", "1 to 65536")),
     Case(2, "exec -N 2 echo ::: a ::: b", ("-N", "one source")),
     Case(2, "exec --env = echo ::: a", ("--env =", "NAME=VALUE")),
     Case(2, "exec --env NOSUCHVARIABLE echo ::: a", ("NOSUCHVARIABLE", "no such variable", "NOSUCHVARIABLE=VALUE")),
     Case(2, "exec --stdin {2} cat ::: a", (r"\{2\}", "1 value")),
-    Case(2, "exec --max-output 0 echo ::: a", ("--max-output", "256MiB")),
     Case(2, "exec --joblog /nowhere/log echo ::: a", ("/nowhere/log", "No such file", "--joblog")),
-    Case(2, "exec --tag --format csv echo ::: a", ("--tag", "--format values")),
     of_map(2, "-j 0", "-j 0", "1 to 4096"),
     of_map(2, "-j x", "-j x", "1 to 4096"),
     of_map(2, "-j 4097", "-j 4097", "1 to 4096"),
@@ -158,6 +165,8 @@ PROGRAMS = [
     Case(2, "worker --broker ipc://" + LONG[6:], ("allows 107", "shorter")),
     Case(2, "worker --broker ipc:///tmp/x --slots 0", ("--slots", "1 to 4096", "'0'")),
     Case(2, "worker --broker ipc:///tmp/x --slots many", ("--slots", "1 to 4096", "'many'")),
+    Case(2, "worker --broker ipc:///tmp/x --plugin plain", ("plain does not load", "-shared -fPIC")),
+    Case(2, "worker --broker ipc:///tmp/x --plugin {plugins}/no_plugin.so", ("but no plugin", "FANMILL_FUNCTION")),
     Case(2, "worker --broker ipc:///tmp/x --nope", ("no option --nope", "--help")),
 ]
 # Used well, but the command cannot run: a failed task, and no wrong use.
@@ -182,7 +191,8 @@ class BadUse(FanmillTest):
         for case in cases:
             with self.subTest(case.words):
                 # Split at single spaces: words of these cases hold none.
-                words = case.words.replace("{dir}", str(self.dir)).split()
+                words = [word.format(dir=self.dir, plugins=PLUGINS) if re.search("{(dir|plugins)}", word) else word
+                         for word in case.words.split()]
                 run = self.run_fanmill(*words, code=case.code)
                 self.assertEqual(run.out(), "", run)
                 lines = run.err().splitlines()
@@ -191,6 +201,10 @@ class BadUse(FanmillTest):
                     self.assertRegex(run.err(), pattern)
                 if MEASURABLE:
                     self.assertLess(run.seconds, SECONDS_MAX, run)
+
+    def test_no_case_is_there_twice(self):
+        words = collections.Counter(case.words for case in COMMANDS + OPTIONS + INPUTS + PROGRAMS + FAILED)
+        self.assertEqual([one for one, count in words.items() if count > 1], [])
 
     def test_commands(self):
         self.check(COMMANDS)
