@@ -22,6 +22,10 @@ struct Malformed {
   const char* reason = nullptr;  // ours, else simdjson's
 };
 
+static_assert(limits::kValueDepthMax == 8 && limits::kTupleElementsMax == 65536);
+constexpr const char* kTooDeep = "nested too deeply; arrays and objects go 8 deep at most";
+constexpr const char* kTooLong = "too many elements; an array or object has 65536 at most";
+
 // An array's or map's head is written once its length is known: room for the short form is left at
 // its front, and widened where that does not do.
 void put_container_head(std::string& out, std::size_t at, std::size_t length, bool is_map) {
@@ -59,7 +63,7 @@ void put_number(std::string& out, simdjson_result<ondemand::number> parsed, std:
 
 template <class Json>  // a value or the document
 void put_array(std::string& out, Json& json, std::uint32_t depth_left) {
-  if (depth_left == 0) throw Malformed{SUCCESS, "nested too deeply"};
+  if (depth_left == 0) throw Malformed{SUCCESS, kTooDeep};
   const std::size_t head_at = out.size();
   out.push_back(0);
   std::size_t length = 0;
@@ -67,13 +71,13 @@ void put_array(std::string& out, Json& json, std::uint32_t depth_left) {
     put(out, element.value(), depth_left - 1);
     ++length;
   }
-  if (length > limits::kTupleElementsMax) throw Malformed{SUCCESS, "too many elements"};
+  if (length > limits::kTupleElementsMax) throw Malformed{SUCCESS, kTooLong};
   put_container_head(out, head_at, length, false);
 }
 
 template <class Json>
 void put_object(std::string& out, Json& json, std::uint32_t depth_left) {
-  if (depth_left == 0) throw Malformed{SUCCESS, "nested too deeply"};
+  if (depth_left == 0) throw Malformed{SUCCESS, kTooDeep};
   const std::size_t head_at = out.size();
   out.push_back(0);
   std::size_t length = 0;
@@ -82,7 +86,7 @@ void put_object(std::string& out, Json& json, std::uint32_t depth_left) {
     put(out, field.value().value(), depth_left - 1);
     ++length;
   }
-  if (length > limits::kTupleElementsMax) throw Malformed{SUCCESS, "too many elements"};
+  if (length > limits::kTupleElementsMax) throw Malformed{SUCCESS, kTooLong};
   put_container_head(out, head_at, length, true);
 }
 
@@ -197,7 +201,7 @@ std::string describe(const Malformed& what) {
     case TRAILING_CONTENT:
       return "more than one JSON value on the line";
     case DEPTH_ERROR:
-      return "nested too deeply";
+      return kTooDeep;
     default:
       return error_message(what.code);
   }
