@@ -248,20 +248,45 @@ void tell_terminal(const InputSpec& input, const RunOptions& options) {
                lines ? "lines" : "JSON lines");
 }
 
+// The same regular file; "-" is what stdin reads.
+bool is_same_file(const std::string& one, const std::string& other) {
+  struct stat first{};
+  struct stat second{};
+  if (stat(one.c_str(), &first) != 0 || !S_ISREG(first.st_mode)) return false;
+  const int error = other == "-" ? fstat(STDIN_FILENO, &second) : stat(other.c_str(), &second);
+  return error == 0 && first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
 // Opening the output empties it, and nothing would be left to read.
 bool is_input(const std::string& output, const InputSpec& input) {
-  struct stat written{};
-  if (stat(output.c_str(), &written) != 0 || !S_ISREG(written.st_mode)) return false;
-  const auto is_written = [&](const std::string& path) {
-    struct stat read{};
-    const int error = path == "-" ? fstat(STDIN_FILENO, &read) : stat(path.c_str(), &read);
-    return error == 0 && read.st_dev == written.st_dev && read.st_ino == written.st_ino;
-  };
+  const auto is_written = [&](const std::string& path) { return is_same_file(output, path); };
   const bool reads_stdin = input.lines && !input.path;
   return is_written(reads_stdin ? "-" : input.path.value_or("")) ||
          std::ranges::any_of(input.lists, [&](const ValueSpec& list) {
            return list.files && std::ranges::any_of(list.words, is_written);
          });
+}
+
+// What is written must be no file that is read, nor one that is written otherwise.
+Result<void> check_outputs(const MapOptions& options, const InputSpec& input) {
+  const auto check_input = [&](std::string_view option, const std::string& path) -> Result<void> {
+    if (!is_input(path, input)) return {};
+    return fail(ErrorCode::kUsage, std::string(option) + " " + path +
+                                       " is the input too, which would be lost; write to another "
+                                       "file");
+  };
+  if (options.output_path) {
+    if (const auto ok = check_input("-o", *options.output_path); !ok) return ok;
+  }
+  if (!options.job_log) return {};
+  const std::string log = options.job_log->substr(options.job_log->starts_with('+') ? 1 : 0);
+  if (const auto ok = check_input("--joblog", log); !ok) return ok;
+  if (options.output_path &&
+      (*options.output_path == log || is_same_file(log, *options.output_path))) {
+    return fail(ErrorCode::kUsage,
+                "-o and --joblog are the same file, " + log + "; give each one of its own");
+  }
+  return {};
 }
 
 }  // namespace
@@ -270,10 +295,10 @@ int run_with_input(const std::string& command, const RunOptions& options, JobOpt
                    const InputSpec& input) {
   auto resolved = options.resolve(std::move(job));
   if (!resolved) return usage_error(command, resolved.error().message);
-  if (resolved->output_path && !options.dry_run && is_input(*resolved->output_path, input)) {
-    return usage_error(command, "-o " + *resolved->output_path +
-                                    " is the input too, which would be lost; write to another "
-                                    "file");
+  if (!options.dry_run) {
+    if (const auto ok = check_outputs(*resolved, input); !ok) {
+      return usage_error(command, ok.error().message);
+    }
   }
   auto source = open_source(input);
   if (source) source = options.input.sampled(std::move(*source));

@@ -2,6 +2,7 @@
 import collections
 import os
 import re
+import signal
 
 from harness import BIN, MEASURABLE, FanmillTest, serial
 
@@ -39,6 +40,7 @@ def of_range(text, *says):
 COMMANDS = [
     Case(2, "mapp", (r'no command "mapp"', "did you mean map", "--help")),
     Case(2, "frobnicate", (r'no command "frobnicate"', "map, exec", "--help")),
+    Case(2, "help map extra", ('"extra" is one word too many', "fanmill help map")),
     Case(2, "help frobnicate", (r'no command "frobnicate"', "--help")),
     Case(2, "map", ("no function", "for instance")),
     Case(2, "map identity", ("no input", "FILE.jsonl", ":::")),
@@ -78,6 +80,7 @@ OPTIONS = [
     Case(2, "functions --plugin plain", ("plain does not load", "-shared -fPIC")),
     Case(2, "functions --plugin ok.jsonl", (r"ok\.jsonl does not load", "-shared -fPIC")),
     Case(2, "functions --plugin {plugins}/no_plugin.so", ("but no plugin", "FANMILL_FUNCTION")),
+    Case(2, "functions --plugin {plugins}/plain.so --plugin {plugins}/plain.so", (r"plain\.so is given twice",)),
     Case(2, "functions --plugin", ("--plugin", "missing", "--help")),
     Case(2, "functions --jsn", ("no option --jsn", "did you mean --json")),
     Case(2, "functions extra", ('"extra"', "one word too many", "--help")),
@@ -107,6 +110,7 @@ OPTIONS = [
     of_map(2, "--spill-max 1GiB --broker ipc:///tmp/x", "--spill-max", "private run"),
     Case(2, "map identity --limit", ("--limit", "missing", "--help")),
     of_map(2, "--broker tcp://192.0.2.1:5", "tcp://192.0.2.1:5", "join file", "producer.join"),
+    of_map(2, "--broker nowhere.join", "nowhere.join does not exist", "copy producer.join from the broker's host"),
     of_map(2, "--broker http://x", "http://x", "ipc://PATH"),
     of_map(2, "--broker " + LONG, "allows 107", "shorter"),
     of_map(3, "--broker ipc:///nowhere/x", "no broker listens at /nowhere/x", "fanmill broker --listen"),
@@ -119,6 +123,10 @@ INPUTS = [
     of_map(2, "", r"typed\.jsonl, line 1", "mesage", "did you mean `message`", rest="sleep_print typed.jsonl"),
     of_map(2, "", "-o ok.jsonl is the input too", "another file", rest="-o ok.jsonl identity ok.jsonl"),
     of_map(2, "", "-o ok.jsonl is the input too", rest="-o ok.jsonl identity :::: ok.jsonl"),
+    Case(2, "exec --joblog ok.jsonl ok.jsonl -- echo", ("--joblog ok.jsonl is the input too", "another file")),
+    Case(2, "exec --joblog +ok.jsonl echo :::: ok.jsonl", ("--joblog ok.jsonl is the input too", "another file")),
+    Case(2, "exec --joblog same -o same echo ::: a", ("-o and --joblog are the same file, same", "of its own")),
+    Case(2, "exec --joblog plain -o ./plain echo ::: a", ("-o and --joblog are the same file, plain", "of its own")),
     of_map(2, "", r"open\.jsonl, line 1, column 4", "begins in column 1 is not closed", rest="identity open.jsonl"),
     of_map(2, "", r"word\.jsonl, line 1, column 5", rest="identity word.jsonl"),
     of_map(2, "", r"utf8\.jsonl, line 1, column 1", "UTF-8", rest="identity utf8.jsonl"),
@@ -159,7 +167,7 @@ PROGRAMS = [
     Case(3, "broker --listen ipc://{dir}/plain", ("not a socket", "another path")),
     Case(3, "broker --listen ipc://{dir}/plain/x", ("/plain of the socket", "Not a directory", "another path")),
     Case(2, "worker", ("--broker is required", "--help")),
-    Case(2, "worker --broker plain", ("plain", "no join file|others may read")),
+    Case(2, "worker --broker plain", ("others may read plain", "chmod 600 plain")),
     Case(2, "worker --broker tcp://127.0.0.1:5", ("tcp://127.0.0.1:5", "worker.join")),
     Case(2, "worker --broker http://x", ("http://x", "ipc://PATH")),
     Case(2, "worker --broker ipc://" + LONG[6:], ("allows 107", "shorter")),
@@ -220,6 +228,23 @@ class BadUse(FanmillTest):
 
     def test_commands_that_cannot_run_are_failed_tasks(self):
         self.check(FAILED)
+
+    def test_refused_outputs_leave_the_input_as_it_is(self):
+        for words in ("-o ok.jsonl echo :::: ok.jsonl", "--joblog ok.jsonl ok.jsonl -- echo"):
+            self.run_fanmill("exec", *words.split(), code=2)
+            self.assertEqual((self.dir / "ok.jsonl").read_bytes(), FILES["ok.jsonl"])
+
+    def test_lists_and_help_that_cannot_be_written(self):
+        for words in ("functions", "functions --json", "--help", "map --help", "help exec", "--version"):
+            with self.subTest(words):
+                run = self.pipeline("fanmill %s >/dev/full" % words)
+                self.assertEqual((run.code, run.err()), (3, "fanmill: cannot write to stdout: No space left on device\n"), run)
+                self.assertEqual(self.pipeline("fanmill %s >&-" % words).code, 3)
+                reader, writer = os.pipe()
+                os.close(reader)
+                run = self.fanmill(*words.split(), stdout=writer)
+                os.close(writer)
+                self.assertIn((run.wait().code, run.err()), ((0, ""), (-signal.SIGPIPE, "")), run)
 
     def test_an_empty_file_name_and_an_empty_function_name(self):
         for words in (("map", "", ":::", "1"), ("map", "identity", "")):

@@ -332,6 +332,7 @@ Result<void> add_plugin(Registry& registry, const std::string& file, const execu
       return refuse(file, "gives " + name + " no proper signature: " + signature.error().message);
     }
     if (const std::string* origin = registry.origin_of(name)) {
+      if (*origin == file) return refuse(file, "is given twice; once is enough");
       return refuse(file, "offers " + name + ", which " +
                               (origin->empty() ? "is built in" : *origin + " offers already") +
                               ": give it another name");
