@@ -17,14 +17,15 @@ using namespace simdjson;
 
 namespace {
 
+const char* const kTooDeep = "nested too deeply: at most 8 levels, the row itself being the first";
+static_assert(limits::kValueDepthMax == 8);
+const char* const kTooLong = "too many elements: an array or object has 65536 at most";
+static_assert(limits::kTupleElementsMax == 65536);
+
 struct Malformed {
   error_code code = SUCCESS;
   const char* reason = nullptr;  // ours, else simdjson's
 };
-
-static_assert(limits::kValueDepthMax == 8 && limits::kTupleElementsMax == 65536);
-constexpr const char* kTooDeep = "nested too deeply; arrays and objects go 8 deep at most";
-constexpr const char* kTooLong = "too many elements; an array or object has 65536 at most";
 
 // An array's or map's head is written once its length is known: room for the short form is left at
 // its front, and widened where that does not do.

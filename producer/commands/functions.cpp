@@ -59,7 +59,8 @@ int functions_command(std::vector<std::string> args) {
   app.add_flag("--json", json, "One JSON object instead of a table");
   app.footer(kFooter);
   if (const auto code = parse_words(app, command, std::move(args))) return *code;
-  auto offers = private_offers(plugins);
+  const auto files = checked_plugins(plugins, {});
+  auto offers = private_offers(*files);
   if (!offers) {
     std::fprintf(stderr, "fanmill functions: %s\n", offers.error().message.c_str());
     return exit_code_of(offers.error().code);

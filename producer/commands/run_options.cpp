@@ -1,6 +1,5 @@
 #include "producer/commands/run_options.hpp"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -12,7 +11,9 @@
 
 #include "producer/commands/command_options.hpp"
 #include "producer/commands/dry_run.hpp"
+#include "producer/commands/empty_values.hpp"
 #include "producer/commands/option_groups.hpp"
+#include "producer/commands/output_files.hpp"
 #include "producer/commands/plugin_option.hpp"
 #include "producer/console.hpp"
 #include "producer/grouped_source.hpp"
@@ -55,6 +56,11 @@ Result<std::uint64_t> parse_ms(const char* option, const std::string& text) {
   return static_cast<std::uint64_t>(duration->count());
 }
 
+// As of `-o "$OUT"` with an OUT that is not set.
+std::string some_file(const std::string& name) {
+  return name.empty() || name == "+" ? "names no file" : "";
+}
+
 // `--quiet=5` would be taken for `--quiet`.
 void refuse_values_of_flags(CLI::App& app) {
   for (const char* name :
@@ -78,6 +84,7 @@ std::optional<int> parse_words(CLI::App& app, const std::string& command,
                                std::vector<std::string> words) {
   group_options(app);
   refuse_values_of_flags(app);
+  words = with_empty_values(app, std::move(words));
   std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
   try {
     app.parse(std::move(words));
@@ -122,8 +129,9 @@ void RunOptions::add_to(CLI::App& app, bool command) {
                  "cause, error, attempt, worker, start, run_s, exit_code, signal, stdout, stderr, "
                  "and parameters by name")
       ->type_name("NAME,...");
-  app.add_option("-o,--output", output, "Write the results here instead of to stdout")
-      ->type_name("FILE");
+  app.add_option("-o,--output", output, "Write the results here instead of to stdout (-)")
+      ->type_name("FILE")
+      ->check(some_file);
   if (!command) app.add_flag("--raw", raw, "With --format values: text without quotes");
   app.add_option("--retries", retries, "Further attempts for a task that fails")->type_name("N");
   app.add_option("--timeout", time_limit,
@@ -136,9 +144,12 @@ void RunOptions::add_to(CLI::App& app, bool command) {
     app.add_option("--max-output", max_output,
                    "A command that prints more than this fails (default 64MiB)")
         ->type_name("SIZE");
-    app.add_option("--joblog", job_log,
-                   "Also write a line for every command here, as GNU parallel does; +FILE appends")
-        ->type_name("FILE");
+    app.add_option(
+           "--joblog", job_log,
+           "Also write a line for every command here, as GNU parallel does; +FILE appends, - is "
+           "stdout")
+        ->type_name("FILE")
+        ->check(some_file);
   }
   app.add_option("--wait-workers", wait_workers,
                  "How long to wait for a worker that offers the function (5s at a broker)")
@@ -175,7 +186,7 @@ Result<MapOptions> RunOptions::resolve(JobOptions job) const {
   auto files = checked_plugins(plugins, broker);
   if (!files) return tl::make_unexpected(files.error());
   out.plugins = std::move(*files);
-  if (!output.empty()) out.output_path = output;
+  if (!output.empty() && output != "-") out.output_path = output;
   if (format == "jsonl") out.writer.format = OutputFormat::kJsonLines;
   if (format == "csv") out.writer.format = OutputFormat::kCsv;
   if (raw && format != "values") {
@@ -248,47 +259,6 @@ void tell_terminal(const InputSpec& input, const RunOptions& options) {
                lines ? "lines" : "JSON lines");
 }
 
-// The same regular file; "-" is what stdin reads.
-bool is_same_file(const std::string& one, const std::string& other) {
-  struct stat first{};
-  struct stat second{};
-  if (stat(one.c_str(), &first) != 0 || !S_ISREG(first.st_mode)) return false;
-  const int error = other == "-" ? fstat(STDIN_FILENO, &second) : stat(other.c_str(), &second);
-  return error == 0 && first.st_dev == second.st_dev && first.st_ino == second.st_ino;
-}
-
-// Opening the output empties it, and nothing would be left to read.
-bool is_input(const std::string& output, const InputSpec& input) {
-  const auto is_written = [&](const std::string& path) { return is_same_file(output, path); };
-  const bool reads_stdin = input.lines && !input.path;
-  return is_written(reads_stdin ? "-" : input.path.value_or("")) ||
-         std::ranges::any_of(input.lists, [&](const ValueSpec& list) {
-           return list.files && std::ranges::any_of(list.words, is_written);
-         });
-}
-
-// What is written must be no file that is read, nor one that is written otherwise.
-Result<void> check_outputs(const MapOptions& options, const InputSpec& input) {
-  const auto check_input = [&](std::string_view option, const std::string& path) -> Result<void> {
-    if (!is_input(path, input)) return {};
-    return fail(ErrorCode::kUsage, std::string(option) + " " + path +
-                                       " is the input too, which would be lost; write to another "
-                                       "file");
-  };
-  if (options.output_path) {
-    if (const auto ok = check_input("-o", *options.output_path); !ok) return ok;
-  }
-  if (!options.job_log) return {};
-  const std::string log = options.job_log->substr(options.job_log->starts_with('+') ? 1 : 0);
-  if (const auto ok = check_input("--joblog", log); !ok) return ok;
-  if (options.output_path &&
-      (*options.output_path == log || is_same_file(log, *options.output_path))) {
-    return fail(ErrorCode::kUsage,
-                "-o and --joblog are the same file, " + log + "; give each one of its own");
-  }
-  return {};
-}
-
 }  // namespace
 
 int run_with_input(const std::string& command, const RunOptions& options, JobOptions job,
@@ -296,14 +266,19 @@ int run_with_input(const std::string& command, const RunOptions& options, JobOpt
   auto resolved = options.resolve(std::move(job));
   if (!resolved) return usage_error(command, resolved.error().message);
   if (!options.dry_run) {
-    if (const auto ok = check_outputs(*resolved, input); !ok) {
-      return usage_error(command, ok.error().message);
-    }
+    const auto ok =
+        check_output_files({.results = options.output, .job_log = options.job_log}, input);
+    if (!ok) return usage_error(command, ok.error().message);
   }
-  auto source = open_source(input);
+  auto source = [&] {
+    const SignalsEndIt waiting;
+    return open_source(input);
+  }();
   if (source) source = options.input.sampled(std::move(*source));
   if (!source) return usage_error(command, source.error().message);
   if (resolved->job.spec.group > 0) {
+    const auto ok = check_group_names(resolved->job.spec, (*source)->names());
+    if (!ok) return usage_error(command, ok.error().message);
     source = std::make_unique<GroupedSource>(std::move(*source), resolved->job.spec.group);
   }
   if (!options.limit.empty()) {
@@ -312,17 +287,6 @@ int run_with_input(const std::string& command, const RunOptions& options, JobOpt
     source = std::make_unique<LimitedSource>(std::move(*source), *limit);
   }
   resolved->job.spec.names = (*source)->names();
-  if (options.dry_run) {
-    tell_terminal(input, options);
-    if (resolved->writer.command) {
-      return dry_run_commands(**source, resolved->job.spec, options.quiet);
-    }
-    const auto told = options.broker.empty()
-                          ? tell_signature(**source, resolved->job.spec.function, options.plugins)
-                          : Result<void>();
-    if (!told) return usage_error(command, told.error().message);
-    return dry_run_tuples(**source, options.quiet);
-  }
   resolved->writer.names = resolved->job.spec.names;
   if (!options.columns.empty()) {
     auto columns = parse_columns(options.columns, resolved->writer.names);
@@ -330,6 +294,17 @@ int run_with_input(const std::string& command, const RunOptions& options, JobOpt
     resolved->writer.columns = std::move(*columns);
     resolved->job.rows_with_tuples =
         resolved->job_log.has_value() || show_parameters(resolved->writer.columns);
+  }
+  if (options.dry_run) {
+    tell_terminal(input, options);
+    if (resolved->writer.command) {
+      return dry_run_commands(**source, resolved->job.spec, options.quiet);
+    }
+    const auto told = options.broker.empty()
+                          ? tell_signature(**source, resolved->job.spec.function, resolved->plugins)
+                          : Result<void>();
+    if (!told) return usage_error(command, told.error().message);
+    return dry_run_tuples(**source, options.quiet);
   }
   tell_terminal(input, options);
   return run_map(std::move(*resolved), std::move(*source));
