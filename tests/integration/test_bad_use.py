@@ -80,7 +80,6 @@ OPTIONS = [
     Case(2, "functions --plugin plain", ("plain does not load", "-shared -fPIC")),
     Case(2, "functions --plugin ok.jsonl", (r"ok\.jsonl does not load", "-shared -fPIC")),
     Case(2, "functions --plugin {plugins}/no_plugin.so", ("but no plugin", "FANMILL_FUNCTION")),
-    Case(2, "functions --plugin {plugins}/plain.so --plugin {plugins}/plain.so", (r"plain\.so is given twice",)),
     Case(2, "functions --plugin", ("--plugin", "missing", "--help")),
     Case(2, "functions --jsn", ("no option --jsn", "did you mean --json")),
     Case(2, "functions extra", ('"extra"', "one word too many", "--help")),
@@ -175,6 +174,7 @@ PROGRAMS = [
     Case(2, "worker --broker ipc:///tmp/x --slots many", ("--slots", "1 to 4096", "'many'")),
     Case(2, "worker --broker ipc:///tmp/x --plugin plain", ("plain does not load", "-shared -fPIC")),
     Case(2, "worker --broker ipc:///tmp/x --plugin {plugins}/no_plugin.so", ("but no plugin", "FANMILL_FUNCTION")),
+    Case(2, "worker --broker ipc:///tmp/x --plugin {plugins}/plain.so --plugin {plugins}/plain.so", (r"plain\.so is given twice",)),
     Case(2, "worker --broker ipc:///tmp/x --nope", ("no option --nope", "--help")),
 ]
 # Used well, but the command cannot run: a failed task, and no wrong use.
