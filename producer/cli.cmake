@@ -46,9 +46,9 @@ target_include_directories(fanmill_cli PUBLIC ${CSV_INCLUDE_DIR})
 target_link_libraries(fanmill_cli PUBLIC fanmill_producer Threads::Threads PRIVATE simdjson::simdjson ${CSV_LIBRARY})
 
 add_executable(fanmill main.cpp map_run.cpp commands/broker_command.cpp commands/broker_option.cpp
-  commands/command_options.cpp commands/dry_run.cpp commands/exec.cpp commands/functions.cpp commands/jobs.cpp
-  commands/input_options.cpp commands/map.cpp commands/option_groups.cpp commands/plugin_option.cpp
-  commands/run_options.cpp commands/status.cpp commands/steer.cpp version.cpp)
+  commands/command_options.cpp commands/dry_run.cpp commands/empty_values.cpp commands/exec.cpp commands/functions.cpp
+  commands/input_options.cpp commands/jobs.cpp commands/map.cpp commands/option_groups.cpp commands/output_files.cpp
+  commands/plugin_option.cpp commands/run_options.cpp commands/status.cpp commands/steer.cpp version.cpp)
 # The last three for their versions alone.
 target_link_libraries(fanmill PRIVATE fanmill_cli fanmill_private_run CLI11::CLI11 nlohmann_json::nlohmann_json
   simdjson::simdjson msgpackc-cxx roaring::roaring)

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "producer/row_cells.hpp"
@@ -7,6 +8,18 @@
 
 namespace fanmill::producer {
 namespace {
+
+// JSON has no such numbers, but whoever reads CSV does: "nan", "inf", "-inf"; empty of all else.
+std::string_view no_number(std::string_view msgpack) {
+  constexpr char kDouble = static_cast<char>(0xcb);
+  if (msgpack.front() != kDouble) return {};
+  std::size_t at = 0;
+  const auto value = decode_msgpack(msgpack, at);
+  const double* const number = value ? value->as<double>() : nullptr;
+  if (number == nullptr || std::isfinite(*number)) return {};
+  if (std::isnan(*number)) return "nan";
+  return *number > 0 ? "inf" : "-inf";
+}
 
 class CsvWriter : public RowWriter {
  public:
@@ -69,7 +82,7 @@ class CsvWriter : public RowWriter {
     bool first = true;
     (void)each_column([&](const Column& column) -> Result<void> {
       if (!std::exchange(first, false)) out += ',';
-      append_csv_field(out, column.name);
+      append_csv_field(out, header_of(column));
       return {};
     });
     out += '\n';
@@ -114,6 +127,10 @@ class CsvWriter : public RowWriter {
         text->remove_suffix(1);
       }
       append_csv_field(out, *text);
+      return {};
+    }
+    if (const std::string_view word = no_number(cell.bytes); !word.empty()) {
+      out += word;
       return {};
     }
     json_.clear();

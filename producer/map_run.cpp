@@ -37,6 +37,7 @@ constexpr auto kReconnectEvery = 100ms;  // looks for a broker that went
 constexpr auto kFirstAnswerWithin = 5s;  // of a broker named on the command line
 constexpr auto kWriterPatience = 300ms;  // for a writer that waits for its reader, at a kill
 constexpr auto kFarewellTime = 200ms;    // for a last cancel to leave
+constexpr auto kLastRowsTime = 500ms;    // for what was done already, at a kill
 
 sigset_t signals_read() {
   sigset_t set;
@@ -97,7 +98,11 @@ class Run {
       turn();
       if (killed_ || end_.reader_gone) break;
     }
-    if (over_) finish_writing();
+    if (over_) {
+      finish_writing();
+    } else if (killed_ && opened_ && !end_.error && session_.is_connected()) {
+      take_last_rows();
+    }
     shown_.clear();
     elapsed_ = mono_now() - began_;
     return over_ && !killed_ && !end_.reader_gone;
@@ -105,6 +110,7 @@ class Run {
 
   // For a broker that lives on: nothing of this job is to be left there.
   void cancel_at_broker() {
+    if (over_) return;
     session_.cancel(job_, 0, mono_now());
     const MonoTime until = mono_now() + kFarewellTime;
     while (mono_now() < until && session_.is_connected()) {
@@ -184,6 +190,19 @@ class Run {
     }
   }
 
+  // Killed by a signal: results that waited for a task before them are there, and are given out
+  // once that one is cancelled. A further signal ends the wait.
+  void take_last_rows() {
+    session_.cancel(job_, 0, mono_now());
+    feeding_ = false;
+    const int signals = interrupts_;
+    turns_until_ = mono_now() + kLastRowsTime;
+    while (!over_ && !end_.reader_gone && !end_.error && interrupts_ == signals &&
+           mono_now() < *turns_until_) {
+      turn();
+    }
+  }
+
   void stop_feeding() {
     feeding_ = false;
     session_.close(job_, mono_now());
@@ -201,6 +220,10 @@ class Run {
     std::optional<nanoseconds> timeout = shown_.every();
     if (!session_.is_connected()) timeout = kReconnectEvery;
     if (may_feed && !source_waits_) timeout = 0ns;
+    if (turns_until_) {
+      const nanoseconds left = std::max<nanoseconds>(*turns_until_ - mono_now(), 0ns);
+      timeout = std::min(timeout.value_or(left), left);
+    }
     for (Notice& notice : client_.pump(timeout, fds)) take(notice);
     if (fds[0].revents != 0) read_signals();
     if (fds[1].revents != 0) read_writer();
@@ -386,6 +409,7 @@ class Run {
   bool killed_ = false;
   int interrupts_ = 0;
   RunEnd end_;
+  std::optional<MonoTime> turns_until_;
   MonoTime began_{};
   nanoseconds elapsed_{};
   bool ever_connected_ = false;
@@ -426,6 +450,7 @@ int run_map(MapOptions options, std::unique_ptr<TupleSource> source) {
   }
   int output = STDOUT_FILENO;
   if (options.output_path) {
+    const SignalsEndIt waiting;
     output = open(options.output_path->c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (output < 0) {
       return tell(console, {ErrorCode::kUsage, fmt::format("cannot write to \"{}\": {} (-o)",
@@ -435,6 +460,7 @@ int run_map(MapOptions options, std::unique_ptr<TupleSource> source) {
   Fd output_fd(output);
   auto writer = make_writer(options.writer);
   if (options.job_log) {
+    const SignalsEndIt waiting;
     auto logging = make_job_log({.path = *options.job_log, .is_local = !options.broker},
                                 options.job.spec, std::move(writer));
     if (!logging) return tell(console, logging.error());

@@ -40,6 +40,15 @@ void block_signals();
 // Undoes it for the calling thread, where nobody reads them: Ctrl-C then ends the program.
 void unblock_signals();
 
+// While it lives they end the process, as it waits for whoever is at the other end of a named pipe.
+class SignalsEndIt {
+ public:
+  SignalsEndIt() { unblock_signals(); }
+  SignalsEndIt(const SignalsEndIt&) = delete;
+  SignalsEndIt& operator=(const SignalsEndIt&) = delete;
+  ~SignalsEndIt() { block_signals(); }
+};
+
 // Returns the program's exit code. Everything that went wrong has been told on stderr.
 int run_map(MapOptions options, std::unique_ptr<TupleSource> source);
 

@@ -22,6 +22,7 @@
 #include "worker/cpu_count.hpp"
 #include "worker/executor_pool.hpp"
 #include "worker/executor_probe.hpp"
+#include "worker/open_files.hpp"
 
 namespace fanmill::worker {
 namespace {
@@ -90,7 +91,8 @@ struct Agent::State {
   std::string header;
   std::optional<MonoTime> connect_at;  // the last attempt failed
   nanoseconds connect_pause{limits::kReconnectMin};
-  std::string last_trouble;  // that was told; nothing while the broker answers
+  std::string last_trouble;        // that was told; nothing while the broker answers
+  std::string last_start_trouble;  // of an executor, that was told
   std::uint32_t connections = 0;
   std::uint32_t failed_starts = 0;
   bool draining = false;
@@ -115,10 +117,13 @@ tl::expected<Agent, Error> Agent::make(ChannelContext& context, AgentOptions opt
     auto offers = probe_executor({told.executor_path, told.plugins});
     if (!offers) return tl::make_unexpected(std::move(offers.error()));
   }
+  auto files = allow_files_of(told.slots);
+  if (!files) return tl::make_unexpected(std::move(files.error()));
   auto pool = ExecutorPool::make({.executor_path = told.executor_path,
                                   .slots = told.slots,
                                   .commands = told.allow_exec,
                                   .plugins = told.plugins,
+                                  .files = *files,
                                   .adopt_orphans = told.adopt_orphans});
   if (!pool) return tl::make_unexpected(std::move(pool.error()));
   state->pool.emplace(std::move(*pool));
@@ -282,7 +287,10 @@ void Agent::State::start(std::uint32_t slot) {
     return;
   }
   ++failed_starts;
-  log().error("{}", started.error().message);
+  if (started.error().message != last_start_trouble) {
+    last_start_trouble = started.error().message;
+    log().error("{}", last_start_trouble);
+  }
   ExecutorDied died;
   died.slot = slot;
   died.error_tail = std::move(started.error().message);

@@ -74,6 +74,7 @@ struct ExecutorDied {
   std::int32_t signal{};
   std::string output_tail;  // what it had printed and not reported: stdout …
   std::string error_tail;   // … and stderr
+  std::int64_t at_unix_us = 0;
 };
 struct DrainRequested {};  // give back what is not started, finish what runs, say Goodbye
 struct Tick {};

@@ -103,7 +103,7 @@ void Dealer::report_guilty(std::uint32_t index, Piece guilty, const ExecutorDied
                          .values_bytes = 0,
                          .run_ns = static_cast<std::uint64_t>(ran.count()),
                          .credit = {}},
-                 death_report(std::move(failure), died, guilty, index + 1));
+                 death_report(std::move(failure), died, guilty, ran, index + 1));
   }
   settle(guilty);
 }

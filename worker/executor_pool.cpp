@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <utility>
 
 #include "worker/captured.hpp"
@@ -152,6 +153,7 @@ Result<void> ExecutorPool::start(std::uint32_t slot) {
   }
   request.death_signal = SIGTERM;
   request.reset_every_signal = true;
+  if (options_.files) request.files = &*options_.files;
   process->spawned = spawn(request);
   if (process->spawned.error != 0) {
     errno = process->spawned.error;
@@ -440,6 +442,9 @@ void ExecutorPool::buried(std::uint32_t slot, std::vector<Event>& events) {
 
   ExecutorDied died;
   died.slot = slot;
+  died.at_unix_us = std::chrono::duration_cast<std::chrono::microseconds>(
+                        std::chrono::system_clock::now().time_since_epoch())
+                        .count();
   died.started = dead.page->started.load();
   died.finished = dead.page->finished.load();
   if (ended.si_code == CLD_EXITED) {

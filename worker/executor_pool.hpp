@@ -22,7 +22,8 @@ class ExecutorPool {
     std::uint32_t slots = 0;
     bool commands = false;  // the executors offer to run commands
     std::vector<std::string> plugins = {};
-    bool adopt_orphans = true;  // see AgentOptions
+    std::optional<rlimit> files = {};  // limits of the executors; else ours
+    bool adopt_orphans = true;         // see AgentOptions
   };
   static Result<ExecutorPool> make(Options options);
   ExecutorPool(ExecutorPool&&) noexcept = default;

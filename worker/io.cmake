@@ -21,7 +21,8 @@ add_library(fanmill_worker_io STATIC
   agent.cpp
   cpu_count.cpp
   executor_pool.cpp
-  executor_probe.cpp)
+  executor_probe.cpp
+  open_files.cpp)
 target_link_libraries(fanmill_worker_io PUBLIC fanmill_worker_core fanmill_functions fanmill_channel)
 
 add_executable(fanmill-worker main.cpp)

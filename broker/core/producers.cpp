@@ -16,6 +16,14 @@ namespace {
 
 constexpr std::chrono::seconds kFirstWorkerWithin{5};
 
+// How long a job waits for a worker that offers its function. A run that asked for no wait may
+// still be ahead of its own workers.
+nanoseconds patience(const JobOptions& options, bool any_worker) {
+  if (options.wait_workers_ms == 0 && !any_worker) return kFirstWorkerWithin;
+  return std::chrono::milliseconds(
+      std::min<std::uint64_t>(options.wait_workers_ms, std::uint64_t{1} << 40));
+}
+
 void refuse(World& world, const Producer& producer, std::string key, JobId job, ErrorCode code,
             std::string message) {
   world.send_now(producer.peer, producer.session,
@@ -141,11 +149,9 @@ void on_open(World& world, Producer& producer, const OpenJob& open) {
   }
   world.openings.push_back({producer.session, open.key, open.options, world.now});
   check_openings(world);
-  const std::chrono::milliseconds wait(
-      std::min<std::uint64_t>(open.options.wait_workers_ms, std::uint64_t{1} << 40));
-  world.timers.arm(world.now + wait, TimerKind::kOpening, 0);
-  world.timers.arm(world.now + std::max<nanoseconds>(wait, kFirstWorkerWithin), TimerKind::kOpening,
-                   0);
+  for (const bool any_worker : {true, false}) {
+    world.timers.arm(world.now + patience(open.options, any_worker), TimerKind::kOpening, 0);
+  }
 }
 
 void check_openings(World& world) {
@@ -157,11 +163,7 @@ void check_openings(World& world) {
       create(world, *producer, opening.key, opening.options);
       continue;
     }
-    const std::chrono::milliseconds wait(
-        std::min<std::uint64_t>(opening.options.wait_workers_ms, std::uint64_t{1} << 40));
-    const nanoseconds most =
-        world.workers.empty() ? std::max<nanoseconds>(wait, kFirstWorkerWithin) : nanoseconds(wait);
-    if (world.now - opening.since >= most) {
+    if (world.now - opening.since >= patience(opening.options, !world.workers.empty())) {
       refuse_unknown(world, *producer, opening);
     } else {
       still.push_back(std::move(opening));

@@ -89,9 +89,10 @@ int functions_command(std::vector<std::string> args) {
   app.add_flag("--json", json, "One JSON object instead of a table");
   app.footer(kFooter);
   if (const auto code = parse_words(app, command, std::move(args))) return *code;
-  if (const auto ok = checked_plugins(plugins, broker); !ok) return tell(ok.error());
+  const auto files = checked_plugins(plugins, broker);
+  if (!files) return tell(files.error());
   if (!broker.empty()) return functions_of_broker(broker, json);
-  auto offers = private_offers(plugins);
+  auto offers = private_offers(*files);
   if (!offers) return tell(offers.error());
   if (json) {
     print_json(*offers);

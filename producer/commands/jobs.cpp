@@ -22,8 +22,8 @@ constexpr std::array kStates{"running", "waiting", "paused", "open", "done", "fa
 constexpr const char* kJobsFooter =
     R"(JOB is last (the one opened last), all, an id (9f3c21ab-3), the number in it (3), a name or a key.
 
-States: running; waiting (fanmill show says what for); paused; open (nothing to do until tuples come);
-done; failed (some tasks did); cancelled.
+States: running; waiting (fanmill show says what for); paused; open (nothing to do until tuples
+come); done; failed (some tasks did); cancelled.
 
 Examples:
   fanmill jobs --broker mill/producer.join

@@ -1,6 +1,7 @@
 #include "producer/commands/plugin_option.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 namespace fanmill::producer {
 
@@ -21,7 +22,12 @@ Result<std::vector<std::string>> checked_plugins(const std::vector<std::string>&
                     "--broker " +
                     broker + " --plugin " + files.front());
   }
-  return files;
+  // One file named twice is no clash of its functions with themselves.
+  std::vector<std::string> once;
+  for (const std::string& file : files) {
+    if (std::ranges::find(once, file) == once.end()) once.push_back(file);
+  }
+  return once;
 }
 
 }  // namespace fanmill::producer

@@ -1,6 +1,5 @@
 #include "producer/commands/run_options.hpp"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -13,7 +12,9 @@
 #include "producer/commands/broker_option.hpp"
 #include "producer/commands/command_options.hpp"
 #include "producer/commands/dry_run.hpp"
+#include "producer/commands/empty_values.hpp"
 #include "producer/commands/option_groups.hpp"
+#include "producer/commands/output_files.hpp"
 #include "producer/commands/plugin_option.hpp"
 #include "producer/console.hpp"
 #include "producer/grouped_source.hpp"
@@ -56,6 +57,11 @@ Result<std::uint64_t> parse_ms(const char* option, const std::string& text) {
   return static_cast<std::uint64_t>(duration->count());
 }
 
+// As of `-o "$OUT"` with an OUT that is not set.
+std::string some_file(const std::string& name) {
+  return name.empty() || name == "+" ? "names no file" : "";
+}
+
 // `--quiet=5` would be taken for `--quiet`.
 void refuse_values_of_flags(CLI::App& app) {
   for (const char* name :
@@ -79,6 +85,7 @@ std::optional<int> parse_words(CLI::App& app, const std::string& command,
                                std::vector<std::string> words) {
   group_options(app);
   refuse_values_of_flags(app);
+  words = with_empty_values(app, std::move(words));
   std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
   try {
     app.parse(std::move(words));
@@ -122,8 +129,9 @@ void RunOptions::add_to(CLI::App& app, bool command) {
                  "cause, error, attempt, worker, start, run_s, exit_code, signal, stdout, stderr, "
                  "and parameters by name")
       ->type_name("NAME,...");
-  app.add_option("-o,--output", output, "Write the results here instead of to stdout")
-      ->type_name("FILE");
+  app.add_option("-o,--output", output, "Write the results here instead of to stdout (-)")
+      ->type_name("FILE")
+      ->check(some_file);
   if (!command) app.add_flag("--raw", raw, "With --format values: text without quotes");
   app.add_option("--retries", retries, "Further attempts for a task that fails")->type_name("N");
   app.add_option("--timeout", time_limit,
@@ -136,9 +144,12 @@ void RunOptions::add_to(CLI::App& app, bool command) {
     app.add_option("--max-output", max_output,
                    "A command that prints more than this fails (default 64MiB)")
         ->type_name("SIZE");
-    app.add_option("--joblog", job_log,
-                   "Also write a line for every command here, as GNU parallel does; +FILE appends")
-        ->type_name("FILE");
+    app.add_option(
+           "--joblog", job_log,
+           "Also write a line for every command here, as GNU parallel does; +FILE appends, - is "
+           "stdout")
+        ->type_name("FILE")
+        ->check(some_file);
   }
   app.add_option("--wait-workers", wait_workers,
                  "How long to wait for a worker that offers the function (5s at a broker)")
@@ -175,7 +186,7 @@ Result<MapOptions> RunOptions::resolve(JobOptions job) const {
   auto files = checked_plugins(plugins, broker);
   if (!files) return tl::make_unexpected(files.error());
   out.plugins = std::move(*files);
-  if (!output.empty()) out.output_path = output;
+  if (!output.empty() && output != "-") out.output_path = output;
   if (format == "jsonl") out.writer.format = OutputFormat::kJsonLines;
   if (format == "csv") out.writer.format = OutputFormat::kCsv;
   if (raw && format != "values") {
@@ -248,37 +259,26 @@ void tell_terminal(const InputSpec& input, const RunOptions& options) {
                lines ? "lines" : "JSON lines");
 }
 
-// Opening the output empties it, and nothing would be left to read.
-bool is_input(const std::string& output, const InputSpec& input) {
-  struct stat written{};
-  if (stat(output.c_str(), &written) != 0 || !S_ISREG(written.st_mode)) return false;
-  const auto is_written = [&](const std::string& path) {
-    struct stat read{};
-    const int error = path == "-" ? fstat(STDIN_FILENO, &read) : stat(path.c_str(), &read);
-    return error == 0 && read.st_dev == written.st_dev && read.st_ino == written.st_ino;
-  };
-  const bool reads_stdin = input.lines && !input.path;
-  return is_written(reads_stdin ? "-" : input.path.value_or("")) ||
-         std::ranges::any_of(input.lists, [&](const ValueSpec& list) {
-           return list.files && std::ranges::any_of(list.words, is_written);
-         });
-}
-
 }  // namespace
 
 int run_with_input(const std::string& command, const RunOptions& options, JobOptions job,
                    const InputSpec& input) {
   auto resolved = options.resolve(std::move(job));
   if (!resolved) return usage_error(command, resolved.error().message);
-  if (resolved->output_path && !options.dry_run && is_input(*resolved->output_path, input)) {
-    return usage_error(command, "-o " + *resolved->output_path +
-                                    " is the input too, which would be lost; write to another "
-                                    "file");
+  if (!options.dry_run) {
+    const auto ok =
+        check_output_files({.results = options.output, .job_log = options.job_log}, input);
+    if (!ok) return usage_error(command, ok.error().message);
   }
-  auto source = open_source(input);
+  auto source = [&] {
+    const SignalsEndIt waiting;
+    return open_source(input);
+  }();
   if (source) source = options.input.sampled(std::move(*source));
   if (!source) return usage_error(command, source.error().message);
   if (resolved->job.spec.group > 0) {
+    const auto ok = check_group_names(resolved->job.spec, (*source)->names());
+    if (!ok) return usage_error(command, ok.error().message);
     source = std::make_unique<GroupedSource>(std::move(*source), resolved->job.spec.group);
   }
   if (!options.limit.empty()) {
@@ -287,17 +287,6 @@ int run_with_input(const std::string& command, const RunOptions& options, JobOpt
     source = std::make_unique<LimitedSource>(std::move(*source), *limit);
   }
   resolved->job.spec.names = (*source)->names();
-  if (options.dry_run) {
-    tell_terminal(input, options);
-    if (resolved->writer.command) {
-      return dry_run_commands(**source, resolved->job.spec, options.quiet);
-    }
-    const auto told = options.broker.empty()
-                          ? tell_signature(**source, resolved->job.spec.function, options.plugins)
-                          : Result<void>();
-    if (!told) return usage_error(command, told.error().message);
-    return dry_run_tuples(**source, options.quiet);
-  }
   resolved->writer.names = resolved->job.spec.names;
   if (!options.columns.empty()) {
     auto columns = parse_columns(options.columns, resolved->writer.names);
@@ -305,6 +294,17 @@ int run_with_input(const std::string& command, const RunOptions& options, JobOpt
     resolved->writer.columns = std::move(*columns);
     resolved->job.rows_with_tuples =
         resolved->job_log.has_value() || show_parameters(resolved->writer.columns);
+  }
+  if (options.dry_run) {
+    tell_terminal(input, options);
+    if (resolved->writer.command) {
+      return dry_run_commands(**source, resolved->job.spec, options.quiet);
+    }
+    const auto told = options.broker.empty()
+                          ? tell_signature(**source, resolved->job.spec.function, resolved->plugins)
+                          : Result<void>();
+    if (!told) return usage_error(command, told.error().message);
+    return dry_run_tuples(**source, options.quiet);
   }
   tell_terminal(input, options);
   return run_map(std::move(*resolved), std::move(*source));
