@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <tuple>
 #include <unordered_map>
@@ -79,7 +80,7 @@ struct World {
   std::vector<SessionId> acks_due;  // workers whose reports were taken
   std::vector<JobId> dirty_jobs;
 
-  MonoTime began;  // the first step
+  std::optional<MonoTime> began;  // the first step
 
   // A line for the log, if one is kept: `text` makes it. What peers call themselves is in it.
   template <class Text>

@@ -254,12 +254,11 @@ void Fleet::submit(FakeJob& job) {
         {limits::kChunkTuplesMax, job.options.tasks - job.submitted, job.credit - job.submitted});
     Submit submit{job.id, {job.submitted}, count, {}};
     for (std::uint64_t at = 0; at < count; at += limits::kBlockTuplesMax) {
-      const auto tuples = static_cast<std::uint32_t>(
-          std::min<std::uint64_t>(limits::kBlockTuplesMax, count - at));
+      const auto tuples =
+          static_cast<std::uint32_t>(std::min<std::uint64_t>(limits::kBlockTuplesMax, count - at));
       submit.blocks.push_back({tuples, tuples});
     }
-    say(kProducer, producer_, FromProducer{std::move(submit)},
-        Blob::from(std::string(count, 't')));
+    say(kProducer, producer_, FromProducer{std::move(submit)}, Blob::from(std::string(count, 't')));
     job.submitted += count;
   }
   if (job.closed || job.submitted < job.options.tasks) return;

@@ -49,7 +49,7 @@ class Fleet {
 
   // ---- what came of it ----
   MonoTime now() const { return now_; }
-  double used_s(std::size_t job) const;            // slot time, what runs now included
+  double used_s(std::size_t job) const;  // slot time, what runs now included
   std::uint64_t done(std::size_t job) const { return jobs_[job].done; }
   std::uint64_t begun(std::size_t job) const { return jobs_[job].begun; }
   std::uint64_t at_workers(std::size_t job) const;  // leased, not begun
@@ -99,7 +99,14 @@ class Fleet {
     std::uint64_t acked{};
     std::uint64_t cursor{};
   };
-  enum class What : std::uint8_t { kSlotEnds, kToBroker, kToPeer, kHeartbeat, kProducerBeat, kWake };
+  enum class What : std::uint8_t {
+    kSlotEnds,
+    kToBroker,
+    kToPeer,
+    kHeartbeat,
+    kProducerBeat,
+    kWake
+  };
   struct Due {
     MonoTime at;
     std::uint64_t order{};
