@@ -49,7 +49,7 @@ class Fleet {
 
   // ---- what came of it ----
   MonoTime now() const { return now_; }
-  double used_s(std::size_t job) const;            // slot time, what runs now included
+  double used_s(std::size_t job) const;  // slot time, what runs now included
   std::uint64_t done(std::size_t job) const { return jobs_[job].done; }
   std::uint64_t begun(std::size_t job) const { return jobs_[job].begun; }
   std::uint64_t at_workers(std::size_t job) const;  // leased, not begun
@@ -57,7 +57,7 @@ class Fleet {
   std::uint64_t recalls() const { return recalls_; }
   const std::vector<std::string>& told(std::size_t worker) const { return workers_[worker].told; }
   std::uint64_t leases() const { return leases_; }
-  std::uint64_t core_ns() const { return core_ns_; }  // wall time spent in the core
+  std::uint64_t core_ns() const { return core_ns_; }  // CPU time spent in the core
   JobId id(std::size_t job) const { return jobs_[job].id; }
   const Core& core() const { return core_; }
 
@@ -99,7 +99,14 @@ class Fleet {
     std::uint64_t acked{};
     std::uint64_t cursor{};
   };
-  enum class What : std::uint8_t { kSlotEnds, kToBroker, kToPeer, kHeartbeat, kProducerBeat, kWake };
+  enum class What : std::uint8_t {
+    kSlotEnds,
+    kToBroker,
+    kToPeer,
+    kHeartbeat,
+    kProducerBeat,
+    kWake
+  };
   struct Due {
     MonoTime at;
     std::uint64_t order{};
@@ -156,7 +163,7 @@ class Fleet {
   std::uint64_t core_ns_ = 0;
   std::uint64_t turns_ = 0;
   MonoTime wake_at_ = MonoTime::max();
-  bool stepped_ = false;
+  std::vector<Event> events_;  // of this turn
 };
 
 }  // namespace fanmill::broker

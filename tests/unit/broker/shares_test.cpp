@@ -41,7 +41,8 @@ TEST_P(SharesOfTwoJobs, AreEqualAllAlongWhateverTheirTasksTake) {
   const std::size_t b = fleet.add_job({.tasks = tasks(second), .each = second});
   fleet.run_for(100ms);
   // As far as whole tasks allow: from when both had eighty of the longest.
-  const double longest = std::chrono::duration<double>(std::max<nanoseconds>({first, second, 1ms})).count();
+  const double longest =
+      std::chrono::duration<double>(std::max<nanoseconds>({first, second, 1ms})).count();
   const auto time = std::max<nanoseconds>(
       1s, std::chrono::duration_cast<nanoseconds>(std::chrono::duration<double>(longest * 40)));
   EXPECT_LT(unevenness(fleet, a, b, time / 50, time, 80 * longest), 0.05);
@@ -200,8 +201,8 @@ TEST(Labels, AreAskedOfTheWorkersThatAJobIsDealtTo) {
   Fleet fleet;
   fleet.add_worker({.slots = 1, .labels = {{"gpu", "no"}, {"zone", "a"}}});
   fleet.add_worker({.slots = 1, .labels = {{"gpu", "yes"}, {"zone", "a"}}});
-  const std::size_t job = fleet.add_job(
-      {.tasks = 1000, .each = 10ms, .where = {{"zone", "a"}, {"gpu", "yes"}}});
+  const std::size_t job =
+      fleet.add_job({.tasks = 1000, .each = 10ms, .where = {{"zone", "a"}, {"gpu", "yes"}}});
   fleet.run_for(1s);
   EXPECT_NEAR(fleet.used_s(job), 1, 0.05);
   fleet.add_worker({.slots = 2, .labels = {{"zone", "a"}, {"gpu", "yes"}}});
