@@ -42,6 +42,7 @@ struct World {
 
   // ---- who and what ----
   std::map<SessionId, std::unique_ptr<Worker>> workers;
+  std::unordered_map<SessionId, Worker*> worker_at;  // the same; looked up with every message
   std::map<InstanceId, SessionId> worker_of;
   std::map<SessionId, std::unique_ptr<Producer>> producers;
   std::map<InstanceId, SessionId> producer_of;
@@ -108,8 +109,8 @@ struct World {
     return it == jobs.end() ? nullptr : it->second.get();
   }
   Worker* worker(SessionId id) {
-    const auto it = workers.find(id);
-    return it == workers.end() ? nullptr : it->second.get();
+    const auto it = worker_at.find(id);
+    return it == worker_at.end() ? nullptr : it->second;
   }
   Producer* producer(SessionId id) {
     const auto it = producers.find(id);
@@ -117,8 +118,10 @@ struct World {
   }
 
   SessionId next_session();
-  void touch(Job& job);         // rows, credit, end or status of it may be due
-  void touch(Worker& worker);   // its place by load may have changed; it may take more
+  void touch(Job& job);        // rows, credit, end or status of it may be due
+  void touch(Worker& worker);  // its load may have changed; it may take more
+  // Its place in by_load: there it stands as it was dealt to last, until the next dispatch.
+  void list_by_load(Worker& worker);
   void unlist(Worker& worker);  // it is given nothing any more
 };
 
