@@ -19,6 +19,8 @@ namespace {
 
 const char* const kTooDeep = "nested too deeply: at most 8 levels, the row itself being the first";
 static_assert(limits::kValueDepthMax == 8);
+const char* const kTooLong = "too many elements: an array or object has 65536 at most";
+static_assert(limits::kTupleElementsMax == 65536);
 
 struct Malformed {
   error_code code = SUCCESS;
@@ -70,7 +72,7 @@ void put_array(std::string& out, Json& json, std::uint32_t depth_left) {
     put(out, element.value(), depth_left - 1);
     ++length;
   }
-  if (length > limits::kTupleElementsMax) throw Malformed{SUCCESS, "too many elements"};
+  if (length > limits::kTupleElementsMax) throw Malformed{SUCCESS, kTooLong};
   put_container_head(out, head_at, length, false);
 }
 
@@ -85,7 +87,7 @@ void put_object(std::string& out, Json& json, std::uint32_t depth_left) {
     put(out, field.value().value(), depth_left - 1);
     ++length;
   }
-  if (length > limits::kTupleElementsMax) throw Malformed{SUCCESS, "too many elements"};
+  if (length > limits::kTupleElementsMax) throw Malformed{SUCCESS, kTooLong};
   put_container_head(out, head_at, length, true);
 }
 

@@ -130,6 +130,11 @@ int run(int argc, char** argv) {
     std::fputs(kHelp, stderr);
     return 2;
   }
+  if (command == "help" && argc > 3) {
+    std::fprintf(stderr, "fanmill: \"%s\" is one word too many (fanmill help %s)\n", argv[3],
+                 argv[2]);
+    return 2;
+  }
   if (command == "help" && argc > 2) {  // help map: map --help
     std::string help = "--help";
     char* words[] = {argv[0], argv[2], help.data(), nullptr};
@@ -152,12 +157,26 @@ int run(int argc, char** argv) {
   return found->run(std::vector<std::string>(argv + 2, argv + argc));
 }
 
+// Room for all that is printed by way of stdio, lists and help, so that it is written at the end.
+char stdout_buffer[256 * 1024];
+
+// What was printed by way of stdio is there, or the reader left; else the exit code says it is not.
+int flush_stdout(int code) {
+  errno = 0;
+  const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;
+  if (!failed || code != 0 || errno == EPIPE) return code;
+  std::fprintf(stderr, "fanmill: cannot write to stdout%s%s\n", errno != 0 ? ": " : "",
+               errno != 0 ? std::strerror(errno) : "");
+  return 3;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
     fanmill::producer::occupy_standard_descriptors();
-    return run(argc, argv);
+    std::setvbuf(stdout, stdout_buffer, _IOFBF, sizeof stdout_buffer);
+    return flush_stdout(run(argc, argv));
   } catch (const std::exception& error) {
     std::fprintf(stderr, "fanmill: %s\n", error.what());
     return 3;

@@ -33,8 +33,14 @@ std::string no_broker_answers(const std::string& given) {
 }
 
 Result<Client> connect_to_broker(ChannelContext& context, const std::string& given) {
-  const auto address = find_broker(given, "producer");
-  if (!address) return tl::make_unexpected(address.error());
+  auto address = find_broker(given, "producer");
+  if (!address) {
+    Error error = address.error();
+    if (error.code == ErrorCode::kNotFound) {
+      error.message += "; copy producer.join from the broker's host, or give ipc://PATH (--broker)";
+    }
+    return tl::make_unexpected(std::move(error));
+  }
   auto client = Client::connect(context, *address);
   if (client) return client;
   Error error = client.error();

@@ -23,7 +23,9 @@ void SessionRequests::all_refused(const Error& error, std::vector<Notice>& out) 
 }
 
 void SessionRequests::collect(MonoTime now, SessionId session, std::vector<ToSend>& out) {
+  bool steers = false;
   for (auto& [request, waiting] : unanswered_) {
+    if (std::holds_alternative<Steer>(waiting.message) && std::exchange(steers, true)) continue;
     if (waiting.send_at && now < *waiting.send_at) continue;
     out.push_back({.message = waiting.message, .session = session, .blob = {}});
     waiting.send_at = now + limits::kResendAfter;
@@ -32,7 +34,9 @@ void SessionRequests::collect(MonoTime now, SessionId session, std::vector<ToSen
 
 std::optional<MonoTime> SessionRequests::due_at() const {
   std::optional<MonoTime> due;
+  bool steers = false;
   for (const auto& [request, waiting] : unanswered_) {
+    if (std::holds_alternative<Steer>(waiting.message) && std::exchange(steers, true)) continue;
     const MonoTime at = waiting.send_at.value_or(MonoTime::min());
     due = std::min(due.value_or(at), at);
   }

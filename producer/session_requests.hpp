@@ -30,7 +30,8 @@ class SessionRequests {
   void refused(RequestId request, Error error, std::vector<Notice>& out);
   void all_refused(const Error& error, std::vector<Notice>& out);
 
-  // Whatever is due now, appended to `out`; and when something will be due.
+  // Whatever is due now, appended to `out`; and when something will be due. Of orders to steer only
+  // the first is out: a broker passes over one that comes behind a later one.
   void collect(MonoTime now, SessionId session, std::vector<ToSend>& out);
   std::optional<MonoTime> due_at() const;
 
@@ -39,6 +40,7 @@ class SessionRequests {
     FromProducer message;
     std::optional<MonoTime> send_at;  // none: at once
   };
+
   std::map<RequestId, Waiting> unanswered_;
   std::uint64_t last_ = 0;
 };

@@ -168,7 +168,7 @@ Core::~Core() = default;
 
 void Core::step(const Event& event, MonoTime now) {
   World& world = state_->world;
-  if (world.began == MonoTime{}) world.began = now;
+  if (!world.began) world.began = now;
   world.now = std::max(world.now, now);
   std::visit(OnEvent{world}, event);
   // After the event: a heartbeat that waited while the loop was busy counts before silence does.

@@ -31,8 +31,8 @@ void check_worker(const World& world, const Worker& worker) {
   FANMILL_ASSERT(worker.used.tasks <= worker.credit.tasks || worker.used.tasks == 0);
   FANMILL_ASSERT(worker.listed == worker.may_be_given());
   if (worker.listed)
-    FANMILL_ASSERT(
-        world.by_load.count({worker.load_key, worker.ordinal, const_cast<Worker*>(&worker)}) == 1);
+    FANMILL_ASSERT(world.by_load.count(
+                       {worker.listed_load, worker.ordinal, const_cast<Worker*>(&worker)}) == 1);
   std::uint32_t recalls = 0;
   std::map<std::int32_t, std::uint64_t> by_priority;
   for (const Share& share : worker.shares) {
@@ -41,6 +41,7 @@ void check_worker(const World& world, const Worker& worker) {
     const auto it = by_job.find(share.job);
     FANMILL_ASSERT(share.leased == (it == by_job.end() ? 0 : it->second));
   }
+  FANMILL_ASSERT(worker.dirty || !worker.listed || worker.listed_load == worker.load_key);
   FANMILL_ASSERT(recalls == worker.recalls_out);
   FANMILL_ASSERT(by_priority.size() == worker.fill.size());
   for (const Fill& fill : worker.fill) FANMILL_ASSERT(by_priority[fill.priority] == fill.tasks);

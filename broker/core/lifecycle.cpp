@@ -76,6 +76,7 @@ void lose_owner(World& world, Job& job) {
   job.owner = {};
   job.owner_gone_at = world.now;
   world.timers.arm(world.now + world.config.producer_gone_after, TimerKind::kJob, job.id.value);
+  if (job.ended_at) world.timers.arm(*job.ended_at + kept_for(job), TimerKind::kJob, job.id.value);
 }
 
 void close_job(World& world, Job& job, const std::string& who) {
@@ -173,9 +174,7 @@ void check_job(World& world, JobId id) {
     forget_job(world, *job);
     return;
   }
-  if (job->paused) return;
-  if (job->ended_at)
-    world.timers.arm(*job->ended_at + kept_for(*job), TimerKind::kJob, job->id.value);
+  if (job->paused || job->ended_at) return;
   pause_without_producer(world, *job);
   world.tell([&] { return name_of(*job) + " paused: its producer is gone"; });
 }

@@ -52,8 +52,10 @@ enum class Mutation : std::uint8_t {
   kPushWithGaps,   // a chunk is taken although one of its key before it is missing
   kAckPushEarly,   // Pushed leaves before the chunk's commit
   kForgetPushers,  // nobody is told that there is room again
+  // -- steering --
+  kSteerAgain,  // a late repetition of what was asked for is done again
 };
-inline constexpr int kMutations = static_cast<int>(Mutation::kForgetPushers);
+inline constexpr int kMutations = static_cast<int>(Mutation::kSteerAgain);
 
 #ifdef FANMILL_MUTATIONS
 // The bug that is switched on, in the whole process; tests set it before they make a core.

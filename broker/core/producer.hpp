@@ -21,7 +21,8 @@ struct Producer {
   std::string user;
   std::string host;
   std::uint32_t pid{};
-  std::set<JobId> jobs;  // that it opened, reads or pushes to
+  std::uint64_t steered{};  // the highest request that was done
+  std::set<JobId> jobs;     // that it opened, reads or pushes to
 
   // "user@host pid 12", for people.
   std::string who() const {

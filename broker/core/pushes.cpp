@@ -121,7 +121,7 @@ void say_pushed(World& world, Job& job) {
 }
 
 void repeat_pushed(World& world, const Producer& producer, Job& job) {
-  if (!job.pushes) return;
+  if (!job.pushes || mutated(Mutation::kForgetPushers)) return;
   for (auto& [key, pusher] : job.pushes->keys)
     if (pusher.session == producer.session) owe(world, job, key, pusher);
 }

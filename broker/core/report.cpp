@@ -262,7 +262,7 @@ std::string report_status(const World& world) {
   to.key("protocol").number(kProtocolVersion);
   to.key("durability").text(world.config.durability);
   to.key("addresses").texts(world.config.addresses);
-  to.key("age_ms").ms(world.now - world.began);
+  to.key("age_ms").ms(world.now - world.began.value_or(world.now));
   to.key("workers").number(world.workers.size());
   to.key("slots").number(slots);
   to.key("busy").number(busy);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "broker/core/lifecycle.hpp"
+#include "broker/core/mutation.hpp"
 #include "broker/core/pausing.hpp"
 #include "broker/core/report.hpp"
 #include "proto/job_id.hpp"
@@ -48,7 +49,7 @@ void apply(World& world, const Producer& producer, Job& job, const Steer& steer)
 
 }  // namespace
 
-void on_steer(World& world, const Producer& producer, const Steer& steer) {
+void on_steer(World& world, Producer& producer, const Steer& steer) {
   std::vector<JobId> ids = steer.jobs;
   std::sort(ids.begin(), ids.end());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
@@ -58,9 +59,11 @@ void on_steer(World& world, const Producer& producer, const Steer& steer) {
         ToProducer{Refused{{}, {}, checked.error().code, checked.error().message, steer.request}});
     return;
   }
+  const bool late = steer.request < producer.steered && !mutated(Mutation::kSteerAgain);
+  producer.steered = std::max(producer.steered, steer.request);
   std::vector<const Job*> left;
   for (const JobId id : ids) {
-    apply(world, producer, *world.job(id), steer);
+    if (!late) apply(world, producer, *world.job(id), steer);
     if (const Job* job = world.job(id)) left.push_back(job);
   }
   world.send_after(producer.peer, producer.session, ToProducer{Answer{steer.request}},

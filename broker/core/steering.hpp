@@ -5,7 +5,7 @@
 
 namespace fanmill::broker {
 
-// All of it or nothing.
-void on_steer(World& world, const Producer& producer, const Steer& steer);
+// All of it or nothing. A late repetition is answered and not done.
+void on_steer(World& world, Producer& producer, const Steer& steer);
 
 }  // namespace fanmill::broker

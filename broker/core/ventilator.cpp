@@ -243,6 +243,7 @@ void deal_to_all(World& world) {
       it = following;
       continue;
     }
+    world.list_by_load(worker);
     // It has moved back in the line; go on with whoever is the emptiest of the rest and itself.
     const std::tuple<std::uint64_t, std::uint64_t, Worker*> self{worker.load_key, worker.ordinal,
                                                                  &worker};
@@ -328,9 +329,11 @@ bool reader_holds_up(const World& world, const Job& job) {
 void dispatch(World& world) {
   if (!world.work_appeared && world.dirty.empty()) return;
   if (std::exchange(world.work_appeared, false)) {
+    for (Worker* worker : world.dirty) world.list_by_load(*worker);
     deal_to_all(world);
   } else {
     deal_to_changed(world);
+    for (Worker* worker : world.dirty) world.list_by_load(*worker);
   }
   recall_for_idle(world);
   for (Worker* worker : std::exchange(world.dirty, {})) worker->dirty = false;

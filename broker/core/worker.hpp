@@ -112,9 +112,10 @@ struct Worker {
   std::uint32_t recalls_out{};
   MonoTime recall_not_before;
 
-  bool dirty = false;        // something changed since it was last served
-  std::uint64_t load_key{};  // its place in World::by_load
-  bool listed = false;       // it is in World::by_load
+  bool dirty = false;           // something changed since it was last served
+  std::uint64_t load_key{};     // leased tasks per slot
+  std::uint64_t listed_load{};  // the same, where it stands in World::by_load
+  bool listed = false;          // it is there
 
   bool may_be_given() const { return !gone && !draining; }
   const FunctionOffer* offer(const std::string& function) const;

@@ -30,6 +30,7 @@ void forget_worker(World& world, Worker& worker) {
   const auto known = world.worker_of.find(worker.instance);
   if (known != world.worker_of.end() && known->second == worker.session)
     world.worker_of.erase(known);
+  world.worker_at.erase(worker.session);
   world.workers.erase(worker.session);  // `worker` is gone
 }
 
@@ -224,6 +225,7 @@ void on_worker_hello(World& world, PeerId peer, const WorkerHello& hello) {
   world.worker_of[hello.instance] = worker.session;
   world.timers.arm(world.now + world.config.lease_duration, TimerKind::kWorker,
                    worker.session.value);
+  world.worker_at[worker.session] = &worker;
   world.workers[worker.session] = std::move(made);
   welcome(world, worker);
   take_offers(world, worker);

@@ -32,25 +32,30 @@ void World::touch(Worker& worker) {
     unlist(worker);
     return;
   }
-  const std::uint64_t key = worker.leased_tasks * kLoadUnit / worker.slots;
+  worker.load_key = worker.leased_tasks * kLoadUnit / worker.slots;
   if (!worker.listed) {
     total_slots += worker.slots;
     for (Line* line : worker.lines) line->slots += worker.slots;
-  } else if (key != worker.load_key) {
-    by_load.erase({worker.load_key, worker.ordinal, &worker});
+    worker.listed = true;
+    worker.listed_load = worker.load_key;
+    by_load.insert({worker.listed_load, worker.ordinal, &worker});
   }
-  if (!worker.listed || key != worker.load_key) by_load.insert({key, worker.ordinal, &worker});
-  worker.load_key = key;
-  worker.listed = true;
   if (!worker.dirty) {
     worker.dirty = true;
     dirty.push_back(&worker);
   }
 }
 
+void World::list_by_load(Worker& worker) {
+  if (!worker.listed || worker.listed_load == worker.load_key) return;
+  auto node = by_load.extract({worker.listed_load, worker.ordinal, &worker});
+  worker.listed_load = std::get<0>(node.value()) = worker.load_key;
+  by_load.insert(std::move(node));
+}
+
 void World::unlist(Worker& worker) {
   if (worker.listed) {
-    by_load.erase({worker.load_key, worker.ordinal, &worker});
+    by_load.erase({worker.listed_load, worker.ordinal, &worker});
     total_slots -= worker.slots;
     for (Line* line : worker.lines) line->slots -= worker.slots;
     worker.listed = false;

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <tuple>
 #include <unordered_map>
@@ -41,6 +42,7 @@ struct World {
 
   // ---- who and what ----
   std::map<SessionId, std::unique_ptr<Worker>> workers;
+  std::unordered_map<SessionId, Worker*> worker_at;  // the same; looked up with every message
   std::map<InstanceId, SessionId> worker_of;
   std::map<SessionId, std::unique_ptr<Producer>> producers;
   std::map<InstanceId, SessionId> producer_of;
@@ -79,7 +81,7 @@ struct World {
   std::vector<SessionId> acks_due;  // workers whose reports were taken
   std::vector<JobId> dirty_jobs;
 
-  MonoTime began;  // the first step
+  std::optional<MonoTime> began;  // the first step
 
   // A line for the log, if one is kept: `text` makes it. What peers call themselves is in it.
   template <class Text>
@@ -107,8 +109,8 @@ struct World {
     return it == jobs.end() ? nullptr : it->second.get();
   }
   Worker* worker(SessionId id) {
-    const auto it = workers.find(id);
-    return it == workers.end() ? nullptr : it->second.get();
+    const auto it = worker_at.find(id);
+    return it == worker_at.end() ? nullptr : it->second;
   }
   Producer* producer(SessionId id) {
     const auto it = producers.find(id);
@@ -116,8 +118,10 @@ struct World {
   }
 
   SessionId next_session();
-  void touch(Job& job);         // rows, credit, end or status of it may be due
-  void touch(Worker& worker);   // its place by load may have changed; it may take more
+  void touch(Job& job);        // rows, credit, end or status of it may be due
+  void touch(Worker& worker);  // its load may have changed; it may take more
+  // Its place in by_load: there it stands as it was dealt to last, until the next dispatch.
+  void list_by_load(Worker& worker);
   void unlist(Worker& worker);  // it is given nothing any more
 };
 

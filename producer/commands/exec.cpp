@@ -16,7 +16,7 @@ namespace {
 constexpr const char* kFooter =
     R"(Placeholders in CMD and its arguments, and in --chdir, --env NAME=VALUE and --stdin:
   {}           the parameters, in order        {1} {2} {-1}    the first, the second, the last
-  {name}       by name (CSV header, JSON object keys)
+  {name}       by name (CSV header, JSON object keys, --range); stays as it is if there is no such name
   {.} {/} {//} {/.}   without ending, base name, directory, base name without ending     {#}  1, 2, 3 ...
   {1.} {2/} {name//} ...   the same of one parameter        {%}  the slot that runs it, 1 to N of -j N
 Without any placeholder the parameters are added at the end. A {} for several parameters makes several

@@ -22,8 +22,8 @@ constexpr std::array kStates{"running", "waiting", "paused", "open", "done", "fa
 constexpr const char* kJobsFooter =
     R"(JOB is last (the one opened last), all, an id (9f3c21ab-3), the number in it (3), a name or a key.
 
-States: running; waiting (fanmill show says what for); paused; open (nothing to do until tuples come);
-done; failed (some tasks did); cancelled.
+States: running; waiting (fanmill show says what for); paused; open (nothing to do until tuples
+come); done; failed (some tasks did); cancelled.
 
 Examples:
   fanmill jobs --broker mill/producer.join
@@ -53,12 +53,12 @@ Result<std::vector<std::string>> parse_states(const std::string& text) {
     from = end + 1;
     if (std::ranges::find(kStates, state) == kStates.end()) {
       const std::vector<std::string> names(kStates.begin(), kStates.end());
-      std::string message = "--state: there is no state \"" + state + "\"";
-      if (const auto meant = nearest_name(state, names))
-        message += "; did you mean " + *meant + "?";
-      message += " They are";
-      for (const std::string& name : names)
-        message += (&name == &names.front() ? " " : ", ") + name;
+      const auto meant = nearest_name(state, names);
+      std::string message = "--state: no state \"" + state + "\"; " +
+                            (meant ? "did you mean " + *meant + "? There" : std::string("there"));
+      for (const std::string& name : names) {
+        message += (&name == &names.front() ? " are " : ", ") + name;
+      }
       return fail(ErrorCode::kUsage, message);
     }
     states.push_back(state);

@@ -12,7 +12,7 @@ namespace fanmill::producer {
 namespace {
 
 constexpr const char* kWorkersFooter =
-    R"(States: active; draining (takes no further task, and leaves); away (silent; its tasks go to others soon).
+    R"(States: active; draining (takes no further task, and leaves); away (silent: its tasks go to others).
 
 Examples:
   fanmill workers --broker mill/producer.join

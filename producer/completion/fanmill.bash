@@ -57,7 +57,8 @@ _fanmill() {
     return
   fi
   case $command in
-    map | exec | functions | broker | worker) ;;
+    map | exec | functions | broker | worker | workers | status) ;;
+    jobs | show | cancel | pause | resume | close | forget) ;;
     help)
       _fanmill_words "$(_fanmill_commands "$program")" "$current"
       return
@@ -110,6 +111,10 @@ _fanmill() {
     _fanmill_words "$(_fanmill_functions "$program")" "$current"
   elif [[ $command == map || $command == exec ]]; then
     _fanmill_files "$current"
+  else
+    case $command in
+      jobs | show | cancel | pause | resume | close | forget) _fanmill_words "last all" "$current" ;;
+    esac
   fi
 }
 

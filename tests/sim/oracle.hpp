@@ -4,13 +4,16 @@
 //   oracle_broker.cpp  the broker's messages: durability, tokens, leases, credit, windows
 //   oracle_worker.cpp  executions, reports, returns
 //   oracle_reader.cpp  what producers submit and take
+//   oracle_observer.cpp  other readers, pushes
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "broker/core/core.hpp"
@@ -71,6 +74,20 @@ class Oracle {
   void rows_taken(std::uint32_t ordinal, std::uint64_t cursor);
   void job_ended(std::uint32_t ordinal, const JobCounts& counts);
 
+  // ---- observers ----
+  void observer_is(InstanceId instance, std::uint32_t number);
+  void look_begins(std::uint32_t number);  // in the order recorded, from the start
+  void observer_rows(std::uint32_t number, const Rows& rows, const Blob& blob);
+  void observer_sees_end(std::uint32_t number, const JobCounts& counts);
+  // The pusher counts on its tuples before `end` and the job's tasks before `next_index`.
+  void pushed_is_heard(std::uint32_t ordinal, std::uint32_t pusher, std::uint64_t end,
+                       std::uint64_t next_index);
+  void pusher_ends(std::uint32_t ordinal, std::uint32_t pusher);
+  bool pushers_have_ended(std::uint32_t ordinal) const;
+  bool is_closed(std::uint32_t ordinal) const;
+  // Which tuple of its plan a task of the job has.
+  std::uint64_t tuple_of(std::uint32_t ordinal, std::uint64_t index) const;
+
   // At the end, of agents that live: what they have done was told.
   void check_told(InstanceId instance) const;
   bool all_ended() const;
@@ -115,11 +132,20 @@ class Oracle {
     std::uint64_t cursor{};                                    // of the next rows to arrive
     std::deque<std::pair<std::uint64_t, IndexRange>> untaken;  // (next, rows) that arrived
     std::uint64_t acked{};  // the highest cursor that the broker has heard
-    std::uint64_t window{};
     struct Sent {
       std::uint64_t next, bytes;
     };
-    std::deque<Sent> in_flight;
+    struct Window {  // of one reader's session
+      std::uint64_t bytes{};
+      std::deque<Sent> in_flight;
+    };
+    std::map<SessionId, Window> windows;
+    std::set<SessionId> submitters;  // sessions that were heard of its tuples
+    // ---- pushes ----
+    std::vector<std::uint64_t> tuples;  // of the plan, by task
+    std::vector<std::uint64_t> pushed;  // how many, by pusher
+    std::set<std::uint32_t> pushers_ended;
+    bool held = false;  // somebody was told that it is paused
     JobCounts counts;
     bool ended{};
     // ---- submitting ----
@@ -169,6 +195,12 @@ class Oracle {
     std::uint64_t lists_in_second{};
   };
 
+  struct Observer {
+    std::uint64_t cursor{};
+    std::vector<bool> seen;    // by task
+    std::vector<bool> wanted;  // of a look: recorded when it began
+  };
+
   Job* job(JobId id);
   Job& job_of(JobId id, const char* where);
   std::uint64_t durable_next(Job& job);
@@ -182,9 +214,12 @@ class Oracle {
   void check_values(const Job& job, const broker::PutRecord& put);
   void check_failures(const Job& job, const broker::PutRecord& put);
   void hears(PeerId peer, SessionId session, const FromWorker& message);
-  void hears(const FromProducer& message);
+  void hears(SessionId session, const FromProducer& message);
   void emits_lease(SessionId session, const Lease& lease, std::uint64_t bytes);
-  void emits_rows(const Rows& rows, std::uint64_t bytes);
+  void emits_rows(SessionId session, const Rows& rows, std::uint64_t bytes);
+  void check_rows(const Job& job, const Rows& rows, const Blob& blob) const;
+  void check_pushed(Job& job, const broker::PutChunk& put);
+  const ObserverPlan* observer_at(SessionId session) const;
   void check_results(const Results& results, const Job& job);
   void check_returned(const Returned& returned, const Job& job);
 
@@ -199,6 +234,11 @@ class Oracle {
   std::map<SessionId, std::deque<std::uint64_t>> unseen_;
   std::map<SessionId, Session> sessions_;
   std::map<InstanceId, Instance> instances_;
+  std::map<InstanceId, std::uint32_t> observer_instances_;
+  std::map<SessionId, std::uint32_t> observer_sessions_;
+  std::map<std::uint32_t, Observer> observers_;
+  std::map<std::pair<SessionId, std::uint64_t>, Steer> steers_;  // heard, by request
+  std::map<SessionId, std::uint64_t> steered_;                   // the highest request
 };
 
 }  // namespace fanmill::sim

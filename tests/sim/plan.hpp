@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "proto/messages.hpp"
@@ -19,6 +20,13 @@ enum class Behaviour : std::uint8_t {
   kCrashesOnce,
   kCrashes,
   kHangs,  // far beyond the job's time limit
+};
+
+// Who pushes tuples [first, first + tuples) of a job, whatever indexes these are given.
+struct PusherPlan {
+  std::string key;
+  std::uint64_t first{};
+  std::uint64_t tuples{};
 };
 
 struct JobPlan {
@@ -43,6 +51,8 @@ struct JobPlan {
   std::uint32_t tuple_pad{}, value_pad{};  // longest padding
   std::uint64_t salt{};
 
+  std::vector<PusherPlan> pushers;  // none: its producer submits them all
+
   Behaviour behaviour(std::uint64_t index) const;
   nanoseconds duration(std::uint64_t index) const;
   std::uint32_t crash_limit() const;
@@ -53,6 +63,24 @@ struct WorkerPlan {
   Credit window;
   std::vector<std::string> functions;
   nanoseconds starts_after{};
+};
+
+// Somebody else at a job that is kept.
+enum class ObserverRole : std::uint8_t { kReads, kPushes, kSteers };
+struct ObserverPlan {
+  ObserverRole role{};
+  std::uint32_t job{};
+  nanoseconds starts_after{};
+  // Reads.
+  RowOrder order{};
+  std::uint64_t window{};
+  nanoseconds read_pause{};
+  bool silent{};  // takes what the window allows, and no more
+  // Pushes.
+  std::uint32_t pusher{};
+  std::uint64_t chunk_tuples{};
+  // Steers: pauses the job then, for so long.
+  std::vector<std::pair<nanoseconds, nanoseconds>> pauses;
 };
 
 enum class FaultKind : std::uint8_t {
@@ -79,6 +107,7 @@ struct Plan {
   std::uint32_t producers{};
   std::vector<JobPlan> jobs;
   std::vector<std::uint64_t> reader_windows;  // by producer
+  std::vector<ObserverPlan> observers;
 
   // Network.
   nanoseconds latency{};

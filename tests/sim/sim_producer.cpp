@@ -95,13 +95,14 @@ void SimProducer::feed(Feed& feed) {
       turn_at(*feed.cancel_at);
     }
   }
-  while (!feed.cancelled && feed.next < feed.plan->tuples && now >= feed.feed_at &&
+  const bool submits = feed.plan->pushers.empty();
+  while (submits && !feed.cancelled && feed.next < feed.plan->tuples && now >= feed.feed_at &&
          session_.may_submit(feed.handle)) {
     submit_chunk(feed);
     feed.feed_at = now + feed.plan->feed_pause;
   }
-  if (feed.next < feed.plan->tuples && feed.feed_at > now) turn_at(feed.feed_at);
-  if (!feed.cancelled && !feed.closed && feed.next == feed.plan->tuples) {
+  if (submits && feed.next < feed.plan->tuples && feed.feed_at > now) turn_at(feed.feed_at);
+  if (submits && !feed.cancelled && !feed.closed && feed.next == feed.plan->tuples) {
     if (!feed.close_at) feed.close_at = now + std::chrono::milliseconds(feed.plan->closes_late_ms);
     if (now >= *feed.close_at) {
       feed.closed = true;

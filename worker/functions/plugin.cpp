@@ -255,6 +255,17 @@ tl::unexpected<Error> refuse(const std::string& file, const std::string& why) {
   return fail(ErrorCode::kUsage, "the plugin " + file + " " + why);
 }
 
+bool is_elf(const std::string& file) {
+  char magic[4] = {};
+  const int descriptor = open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0) return false;
+  const ssize_t count = read(descriptor, magic, sizeof magic);
+  close(descriptor);
+  return count == sizeof magic && std::string_view(magic, sizeof magic) ==
+                                      "\x7f"
+                                      "ELF";
+}
+
 Result<const fanmill_plugin*> load(const std::string& file) {
   if (access(file.c_str(), R_OK) != 0) {
     return refuse(file, std::string("cannot be read: ") + strerror(errno));
@@ -265,6 +276,7 @@ Result<const fanmill_plugin*> load(const std::string& file) {
   if (library == nullptr) {
     std::string why = dlerror();
     if (why.starts_with(path + ": ")) why.erase(0, path.size() + 2);
+    if (!is_elf(file)) why += " (a plugin is a shared library: g++ -std=c++20 -shared -fPIC …)";
     return refuse(file, "does not load: " + why);
   }
   const auto entry =
@@ -320,8 +332,10 @@ Result<void> add_plugin(Registry& registry, const std::string& file, const execu
       return refuse(file, "gives " + name + " no proper signature: " + signature.error().message);
     }
     if (const std::string* origin = registry.origin_of(name)) {
+      if (*origin == file) return refuse(file, "is given twice; once is enough");
       return refuse(file, "offers " + name + ", which " +
-                              (origin->empty() ? "is built in" : *origin + " offers already"));
+                              (origin->empty() ? "is built in" : *origin + " offers already") +
+                              ": give it another name");
     }
     for (const Offered& before : offered) {
       if (before.offer.name == name) return refuse(file, "offers " + name + " twice");

@@ -57,7 +57,7 @@ class Fleet {
   std::uint64_t recalls() const { return recalls_; }
   const std::vector<std::string>& told(std::size_t worker) const { return workers_[worker].told; }
   std::uint64_t leases() const { return leases_; }
-  std::uint64_t core_ns() const { return core_ns_; }  // wall time spent in the core
+  std::uint64_t core_ns() const { return core_ns_; }  // CPU time spent in the core
   JobId id(std::size_t job) const { return jobs_[job].id; }
   const Core& core() const { return core_; }
 
@@ -163,7 +163,7 @@ class Fleet {
   std::uint64_t core_ns_ = 0;
   std::uint64_t turns_ = 0;
   MonoTime wake_at_ = MonoTime::max();
-  bool stepped_ = false;
+  std::vector<Event> events_;  // of this turn
 };
 
 }  // namespace fanmill::broker

@@ -55,6 +55,24 @@ TEST_F(SessionTest, AnUnansweredOrderIsSaidAgainInTheNextSession) {
   EXPECT_EQ(d.send.back().session, SessionId{9});
 }
 
+TEST_F(SessionTest, AnOrderWaitsUntilTheOneBeforeItIsAnswered) {
+  welcome();
+  turn();
+  const RequestId pause = session_.steer({kJob}, Steering::kPause, 0, now_);
+  const RequestId resume = session_.steer({kJob}, Steering::kResume, 0, now_);
+  session_.ask(Topic::kJobs, "all", now_);
+  SessionDuties d = turn();
+  ASSERT_EQ(sent<Steer>(d).size(), 1u);
+  EXPECT_EQ(sent<Steer>(d)[0].request, pause.value);
+  EXPECT_EQ(sent<Ask>(d).size(), 1u) << "questions do not wait";
+  ASSERT_TRUE(d.wake_at.has_value());
+  EXPECT_EQ(*d.wake_at, now_ + limits::kResendAfter) << "what may not go out is not due";
+  hear(Answer{.request = pause.value});
+  d = turn();
+  ASSERT_EQ(sent<Steer>(d).size(), 1u);
+  EXPECT_EQ(sent<Steer>(d)[0].request, resume.value);
+}
+
 TEST_F(SessionTest, ARefusalEndsItsRequestAndNoOtherAndNoJob) {
   running();
   const RequestId first = session_.ask(Topic::kJobs, "nobody", now_);
