@@ -20,7 +20,8 @@ std::vector<std::string>::iterator first_word(std::vector<std::string>& args) {
   while (word != args.end() && word->starts_with('-')) {
     const CLI::Option* option = app.get_option_no_throw(word->substr(0, word->find('=')));
     if (option == nullptr) break;
-    const bool takes_next = option->get_items_expected_min() > 0 && word->find('=') == std::string::npos;
+    const bool takes_next =
+        option->get_items_expected_min() > 0 && word->find('=') == std::string::npos;
     ++word;
     if (takes_next && word != args.end()) ++word;
   }

@@ -58,7 +58,7 @@ _fanmill() {
   fi
   case $command in
     map | exec | functions | broker | worker | workers | status) ;;
-    jobs | show | cancel | pause | resume | close | forget) ;;
+    jobs | show | cancel | pause | resume | close | forget | submit | push | gather | results | wait) ;;
     help)
       _fanmill_words "$(_fanmill_commands "$program")" "$current"
       return
@@ -113,7 +113,17 @@ _fanmill() {
     _fanmill_files "$current"
   else
     case $command in
-      jobs | show | cancel | pause | resume | close | forget) _fanmill_words "last all" "$current" ;;
+      gather | results | push)
+        if ((place == 0)); then _fanmill_words "last" "$current"; else _fanmill_files "$current"; fi
+        ;;
+      submit)
+        if ((place == 0)); then
+          _fanmill_words "exec $(_fanmill_functions "$program")" "$current"
+        else
+          _fanmill_files "$current"
+        fi
+        ;;
+      jobs | show | cancel | pause | resume | close | forget | wait) _fanmill_words "last all" "$current" ;;
     esac
   fi
 }

@@ -6,7 +6,7 @@ from harness import FanmillTest
 
 SCRIPT = pathlib.Path(__file__).parents[2] / "producer/completion/fanmill.bash"
 SELECTING = ("jobs", "show", "cancel", "pause", "resume", "close", "forget")
-COMMANDS = ("map", "exec", "functions", "broker", "worker", "workers", "status") + SELECTING
+COMMANDS = ("map", "exec", "submit", "push", "gather", "results", "wait", "functions", "broker", "worker", "workers", "status") + SELECTING
 COLUMNS = 100
 FOOTER_COLUMNS = 110  # examples and tables, which nothing wraps
 

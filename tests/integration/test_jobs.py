@@ -1,6 +1,7 @@
 """Jobs that outlive the command that submitted them: submit, push, gather, results, wait, against a real broker."""
 import json
 import os
+import pathlib
 import random
 import re
 import signal
@@ -253,6 +254,41 @@ class Push(Jobs):
         self.run_fanmill("close", id)
         self.run_fanmill("wait", id)
         self.assertEqual(self.job(id)["counts"]["accepted"], 1)
+
+
+class AsDocumented(Jobs):
+    def setUp(self):
+        super().setUp()
+        self.write("in.jsonl", "1\n2\n")
+        self.write("more.jsonl", "3\n")
+        self.write("day-17.jsonl", "4\n")
+        self.write("runs.csv", "seed\n5\n")
+        self.write("simulate", "#!/bin/sh\necho $2\n").chmod(0o755)
+
+    def run_lines(self, lines):
+        for line in lines:
+            with self.subTest(line):
+                run = self.pipeline(line)
+                self.assertEqual(run.code, 0, run)
+
+    def test_the_lines_of_the_readme(self):
+        readme = (pathlib.Path(__file__).parents[2] / "README.md").read_text()
+        block = re.search(r"by tests/integration/test_jobs.py -->\n```\n(.*?)```", readme, re.S).group(1)
+        lines = [line for line in block.splitlines() if line]
+        self.assertEqual(len(lines), 9)
+        self.run_lines(lines)
+        self.assertEqual((self.dir / "sweep.csv").read_text().splitlines()[0].split(",")[0], "index")
+
+    def test_the_examples_of_their_help(self):
+        for name, function in (("sweep", "sleep"), ("stream", "identity")):
+            self.submit("--open", "--name", name, function, *(("--range", "n=0..1") if name == "sweep" else ()))
+        for command in ("submit", "push", "results", "gather", "wait"):
+            examples = re.findall(r"^  ((?:\S.*\| )?fanmill .*)$", self.run_fanmill(command, "--help").out(), re.M)
+            self.assertGreaterEqual(len(examples), 3)
+            if command in ("gather", "wait"):
+                for job in ("sweep", "stream", "last"):
+                    self.fanmill("close", job).wait()
+            self.run_lines(example for example in examples if "tail -f" not in example)
 
 
 class Wait(Jobs):
