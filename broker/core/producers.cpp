@@ -281,8 +281,11 @@ void on_cancel(World& world, Producer& producer, const CancelJob& cancel) {
   adopt(world, producer, *job);
   job->accept_due = true;
   world.touch(*job);
-  job->cancel_grace_ms = cancel.grace_ms;
-  job->cancel_asked = world.now;
+  // A repetition puts nothing off.
+  if (!job->cancelled || cancel.grace_ms < job->grace_left_ms(world.now)) {
+    job->cancel_grace_ms = cancel.grace_ms;
+    job->cancel_asked = world.now;
+  }
   if (!job->cancelled) {
     job->cancelled = true;
     if (!job->closed) world.write(PutClose{job->id, job->next_index});
@@ -300,7 +303,8 @@ void on_cancel(World& world, Producer& producer, const CancelJob& cancel) {
   for (const auto& [session, worker] : world.workers) {
     const Share* share = worker->find_share(job->id);
     if (share != nullptr && share->bound)
-      world.send_after(worker->peer, session, ToWorker{StopJob{job->id, cancel.grace_ms}});
+      world.send_after(worker->peer, session,
+                       ToWorker{StopJob{job->id, job->grace_left_ms(world.now)}});
   }
 }
 

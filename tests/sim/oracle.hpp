@@ -3,6 +3,7 @@
 //   oracle_store.cpp   writes: one record per task, proven values, nothing forgotten too early
 //   oracle_broker.cpp  the broker's messages: durability, tokens, leases, credit, windows
 //   oracle_worker.cpp  executions, reports, returns
+//   oracle_places.cpp  which worker may be given which job, priorities, pauses
 //   oracle_reader.cpp  what producers submit and take
 #pragma once
 
@@ -125,6 +126,12 @@ class Oracle {
     // ---- submitting ----
     Credit credit;
     std::uint64_t accepted_heard{};
+    // ---- where and whether it may be dealt ----
+    std::string signature;          // that it was first dealt to; may be empty
+    std::uint64_t dealt_to{};       // tasks from here on were never dealt
+    std::uint64_t pause_request{};  // that the broker has heard, and no resume since
+    bool paused{};
+    std::map<SessionId, MonoTime> recalled;
   };
   struct Token {
     std::uint32_t ordinal{};
@@ -156,6 +163,7 @@ class Oracle {
     std::deque<Reported> unacknowledged;
   };
   struct Instance {
+    const WorkerPlan* plan{};
     PeerId peer;
     std::uint32_t attempt{};
     MonoTime heard{};
@@ -184,6 +192,18 @@ class Oracle {
   void hears(PeerId peer, SessionId session, const FromWorker& message);
   void hears(const FromProducer& message);
   void emits_lease(SessionId session, const Lease& lease, std::uint64_t bytes);
+  void check_place(Job& job, const Session& to, const std::string& what);
+  void hears(const Steer& steer);
+  void emits_answer(const Answer& answer);
+  struct Dealt {
+    std::uint64_t token{};
+    std::uint32_t ordinal{};
+    std::uint64_t end{};  // behind its last task
+    InstanceId instance;
+  };
+  void turn_ends();
+  void check_priority(const Dealt& dealt);
+  void check_recalled();
   void emits_rows(const Rows& rows, std::uint64_t bytes);
   void check_results(const Results& results, const Job& job);
   void check_returned(const Returned& returned, const Job& job);
@@ -193,6 +213,8 @@ class Oracle {
   std::uint64_t durable_ = 0;
   std::uint64_t executions_ = 0;
   std::vector<Job> jobs_;
+  std::vector<Dealt> dealt_;              // in this turn
+  std::vector<std::uint32_t> to_recall_;  // paused in this turn
   std::map<JobId, std::uint32_t> ordinals_;
   std::vector<Token> tokens_;  // by counter
   // Tokens that no heartbeat may have seen, in the order in which they were sent.

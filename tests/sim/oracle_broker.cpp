@@ -38,6 +38,7 @@ void Oracle::release_lost(Token& token) {
 // ---- what the broker hears ----
 
 void Oracle::broker_hears(const broker::Event& event) {
+  turn_ends();
   if (const auto* arrived = std::get_if<broker::MessageArrived>(&event)) {
     if (const auto* from = std::get_if<FromWorker>(&arrived->envelope.message)) {
       hears(arrived->peer, arrived->envelope.session, *from);
@@ -146,6 +147,10 @@ void Oracle::hears(PeerId peer, SessionId session, const FromWorker& message) {
 }
 
 void Oracle::hears(const FromProducer& message) {
+  if (const auto* steer = std::get_if<Steer>(&message)) {
+    hears(*steer);
+    return;
+  }
   JobId id;
   std::uint64_t cursor = 0;
   const auto* gather = std::get_if<Gather>(&message);
@@ -183,10 +188,13 @@ void Oracle::broker_emits(const broker::Outgoing& out) {
     } else if (const auto* lease = std::get_if<Lease>(to_worker)) {
       const auto* source = std::get_if<broker::ChunkBytes>(&out.blob);
       emits_lease(out.session, *lease, source == nullptr ? 0 : source->bytes);
+    } else if (const auto* recall = std::get_if<Recall>(to_worker)) {
+      if (Job* of = job(recall->job)) of->recalled[out.session] = now_;
     }
     return;
   }
   const auto& to_producer = std::get<ToProducer>(out.message);
+  if (const auto* answer = std::get_if<Answer>(&to_producer)) emits_answer(*answer);
   if (const auto* rows = std::get_if<Rows>(&to_producer)) {
     Job& of = job_of(rows->job, "Rows");
     const Task& task = of.tasks[rows->first.value];
@@ -253,6 +261,8 @@ void Oracle::emits_lease(SessionId session, const Lease& lease, std::uint64_t by
   if (lease.count == 0 || lease.first.value + lease.count > of.written)
     violated("leases are of accepted tasks", name());
   Session& to = known->second;
+  check_place(of, to, name());
+  dealt_.push_back({counter, of.plan->ordinal, lease.first.value + lease.count, to.instance});
 
   to.used.tasks += lease.count;
   to.used.bytes += bytes;
