@@ -88,11 +88,7 @@ void Dealer::on_stop_job(const StopJob& stop, MonoTime now) {
     // Repetitions do not put it off.
     const MonoTime at = now + std::chrono::milliseconds(std::min(stop.grace_ms, kTimeLimitMaxMs));
     const auto [known, fresh] = kills_.try_emplace(stop.job, at);
-    if (!fresh && !mutated(Mutation::kGraceBeginsAnew)) {
-      known->second = std::min(known->second, at);
-    } else {
-      known->second = at;
-    }
+    if (!fresh) known->second = std::min(known->second, at);
   }
   for (std::uint32_t i = 0; i < slots_.size(); ++i) {
     const Slot& slot = slots_[i];

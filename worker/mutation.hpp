@@ -35,16 +35,13 @@ enum class Mutation : std::uint8_t {
   kKeepReportNumbers,
   // A task killed at its time limit goes back to the queue instead of being reported.
   kTimeLimitRequeues,
-  // Every repetition of a StopJob puts off the killing.
-  kGraceBeginsAnew,
 };
 
-inline constexpr std::array<Mutation, 13> kAllMutations = {
+inline constexpr std::array<Mutation, 12> kAllMutations = {
     Mutation::kChargeUnstarted, Mutation::kRequeueReported,    Mutation::kForgetReports,
     Mutation::kRecallStarted,   Mutation::kStartAfterDeadline, Mutation::kDigestDropsOne,
     Mutation::kLoseReturned,    Mutation::kDealBeforeStopped,  Mutation::kCreditForgetsHeld,
     Mutation::kRepeatLease,     Mutation::kKeepReportNumbers,  Mutation::kTimeLimitRequeues,
-    Mutation::kGraceBeginsAnew,
 };
 
 constexpr std::string_view name_of(Mutation mutation) {
@@ -75,8 +72,6 @@ constexpr std::string_view name_of(Mutation mutation) {
       return "worker-keep-report-numbers";
     case Mutation::kTimeLimitRequeues:
       return "worker-time-limit-requeues";
-    case Mutation::kGraceBeginsAnew:
-      return "worker-grace-begins-anew";
   }
   return "?";
 }

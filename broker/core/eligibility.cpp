@@ -16,19 +16,15 @@ bool fits(const Worker& worker, const Demand& demand) {
   return has_labels(worker, demand.where) || mutated(Mutation::kIgnoreLabels);
 }
 
-// The oldest worker's signature of the function, of those that have one; with these labels, if
-// there is any such worker.
+// The oldest worker's signature of the function, of those that have the labels and one.
 std::string signature_of(const World& world, const JobOptions& options) {
   const auto offering = world.offering.find(options.spec.function);
   if (offering == world.offering.end()) return {};
-  std::string any;
   for (const auto& [ordinal, worker] : offering->second) {
     const std::string& signature = worker->offer(options.spec.function)->signature;
-    if (signature.empty()) continue;
-    if (has_labels(*worker, options.where)) return signature;
-    if (any.empty()) any = signature;
+    if (!signature.empty() && has_labels(*worker, options.where)) return signature;
   }
-  return any;
+  return {};
 }
 
 std::string conflict(const FunctionOffer& offer, const FunctionOffer& other,
@@ -67,8 +63,9 @@ bool can_run(const Worker& worker, const Job& job) {
   return std::find(worker.lines.begin(), worker.lines.end(), job.line) != worker.lines.end();
 }
 
-void bind(World& world, Job& job) {
-  job.signature = signature_of(world, job.options);
+namespace {
+
+void join_line(World& world, Job& job) {
   Demand demand{job.options.spec.function, job.signature, job.options.where};
   std::sort(demand.where.begin(), demand.where.end());
   std::unique_ptr<Line>& line = world.lines[demand];
@@ -84,6 +81,22 @@ void bind(World& world, Job& job) {
   }
   ++line->jobs;
   job.line = line.get();
+}
+
+}  // namespace
+
+void bind(World& world, Job& job) {
+  job.signature = signature_of(world, job.options);
+  join_line(world, job);
+}
+
+void bind_to(World& world, Job& job, const Worker& worker) {
+  if (!job.signature.empty()) return;
+  const std::string& signature = worker.offer(job.options.spec.function)->signature;
+  if (signature.empty()) return;
+  unbind(world, job);
+  job.signature = signature;
+  join_line(world, job);
 }
 
 void unbind(World& world, Job& job) {

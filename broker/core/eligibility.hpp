@@ -12,9 +12,11 @@ namespace fanmill::broker {
 bool has_labels(const Worker& worker, const std::vector<Label>& where);
 bool can_run(const Worker& worker, const Job& job);
 
-// A job is opened: binds it to the signature that the oldest worker offers which has its labels (or
-// else the oldest at all), and puts it into its line.
+// A job is opened: binds it to the signature that the oldest worker offers which has its labels,
+// and puts it into its line. Where there is no such worker, the first one that it is dealt to binds
+// it.
 void bind(World& world, Job& job);
+void bind_to(World& world, Job& job, const Worker& worker);
 // It is over, or forgotten. May be repeated.
 void unbind(World& world, Job& job);
 

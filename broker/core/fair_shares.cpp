@@ -60,8 +60,7 @@ void place(World& world, Job& job) {
   if (!job.waiting) {
     const double least = least_beside(world, job);
     const bool alone = least == std::numeric_limits<double>::infinity();
-    if (!mutated(Mutation::kOweThePast))
-      job.time = std::max(job.time, alone ? world.last_time[job.options.priority] : least);
+    job.time = std::max(job.time, alone ? world.last_time[job.options.priority] : least);
     job.waiting = true;
     job.placed = job.time;
     line.waiting.insert({job.options.priority, job.placed, job.id, &job});

@@ -15,6 +15,7 @@ void put_in_share(Worker& worker, const Job& job, const HeldLease& lease) {
   share.leased += lease.unfinished.count();
   share.fill += lease.fill;
   share.unstarted = true;
+  share.last_lease = std::max(share.last_lease, lease.number);
   share.priority = job.options.priority;
   worker.fill_up(share.priority, lease.unfinished.count(), lease.fill);
 }

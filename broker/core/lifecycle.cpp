@@ -94,8 +94,11 @@ void cancel_job(World& world, Job& job, std::uint64_t grace_ms, const std::strin
   if (job.all_done()) return;
   job.accept_due = true;
   world.touch(job);
-  job.cancel_grace_ms = grace_ms;
-  job.cancel_asked = world.now;
+  // A repetition puts nothing off.
+  if (!job.cancelled || grace_ms < job.grace_left_ms(world.now)) {
+    job.cancel_grace_ms = grace_ms;
+    job.cancel_asked = world.now;
+  }
   if (!job.cancelled) {
     world.tell([&] { return fmt::format("{} cancelled by {}", name_of(job), who); });
     job.cancelled = true;
@@ -114,7 +117,8 @@ void cancel_job(World& world, Job& job, std::uint64_t grace_ms, const std::strin
   for (const auto& [session, worker] : world.workers) {
     const Share* share = worker->find_share(job.id);
     if (share != nullptr && share->bound)
-      world.send_after(worker->peer, session, ToWorker{StopJob{job.id, grace_ms}});
+      world.send_after(worker->peer, session,
+                       ToWorker{StopJob{job.id, job.grace_left_ms(world.now)}});
   }
 }
 

@@ -39,7 +39,6 @@ enum class Mutation : std::uint8_t {
   kIgnoreLabels,        // a job is dealt to workers without its labels
   kIgnoreSignature,     // a job is dealt to workers that offer its function with another signature
   kIgnorePriority,      // whoever was served least goes first, whatever its priority
-  kOweThePast,          // a job that comes back is owed what it did not ask for
   // -- delivery --
   kOutOfOrderRows,         // in input order, a gap before the next recorded slice is jumped over
   kEndBeforeAcknowledged,  // JobEnded once every task is terminal, acknowledged or not

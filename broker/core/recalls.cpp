@@ -26,6 +26,7 @@ bool worth_it(const Worker& worker, const Share& share, const Job& job) {
 void ask_back(World& world, Worker& worker, Share& share, std::uint64_t count) {
   share.recall = ++worker.recalls;
   share.recall_all = count >= share.leased;
+  share.recall_after = worker.leases_sent;
   share.recall_until = world.now + kGivenUpAfter;
   ++worker.recalls_out;
   world.timers.arm(share.recall_until, TimerKind::kRecall, worker.session.value);
@@ -78,7 +79,9 @@ void on_recall_answered(World& world, Worker& worker, const Returned& returned, 
     if (share.recall != returned.recall) continue;
     share.recall = 0;
     --worker.recalls_out;
-    if (share.recall_all || !anything) share.unstarted = false;
+    // What was leased since then may have crossed the answer.
+    if ((share.recall_all || !anything) && share.last_lease <= share.recall_after)
+      share.unstarted = false;
     if (!anything) worker.recall_not_before = world.now + kAgainAfter;
     return;
   }

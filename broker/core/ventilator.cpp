@@ -214,6 +214,7 @@ bool serve(World& world, Worker& worker) {
     return false;
   }
   if (choice.next != nullptr) forgive(world, job, *choice.next);
+  bind_to(world, job, worker);
   send_lease(world, worker, job, cut);
   place(world, job);
   world.touch(job);

@@ -36,12 +36,14 @@ struct Share {
   std::int32_t priority{};
   bool bound = false;  // the worker knows its JobSpec
   std::uint64_t leased{};
-  double fill{};           // of what the worker should hold
-  bool unstarted = false;  // some of it may not have been started
+  double fill{};               // of what the worker should hold
+  bool unstarted = false;      // some of it may not have been started
+  std::uint64_t last_lease{};  // the number of the latest
   // ---- asked back (recalls.hpp) ----
-  std::uint32_t recall{};   // the number of the request that is out, or 0
-  bool recall_all = false;  // it asks for everything that is not started
-  MonoTime recall_until;    // then it is given up
+  std::uint32_t recall{};        // the number of the request that is out, or 0
+  bool recall_all = false;       // it asks for everything that is not started
+  std::uint64_t recall_after{};  // of the leases up to this one
+  MonoTime recall_until;         // then it is given up
 };
 
 // How full a worker is of tasks of one priority, 1 being all it should hold.

@@ -3,6 +3,7 @@
 //   oracle_store.cpp   writes: one record per task, proven values, nothing forgotten too early
 //   oracle_broker.cpp  the broker's messages: durability, tokens, leases, credit, windows
 //   oracle_worker.cpp  executions, reports, returns
+//   oracle_places.cpp  which worker may be given which job, priorities, pauses
 //   oracle_reader.cpp  what producers submit and take
 //   oracle_observer.cpp  other readers, pushes
 #pragma once
@@ -145,12 +146,17 @@ class Oracle {
     std::vector<std::uint64_t> tuples;  // of the plan, by task
     std::vector<std::uint64_t> pushed;  // how many, by pusher
     std::set<std::uint32_t> pushers_ended;
-    bool held = false;  // somebody was told that it is paused
     JobCounts counts;
     bool ended{};
     // ---- submitting ----
     Credit credit;
     std::uint64_t accepted_heard{};
+    // ---- where and whether it may be dealt ----
+    std::string signature;          // that it was first dealt to; may be empty
+    std::uint64_t dealt_to{};       // tasks from here on were never dealt
+    std::uint64_t pause_request{};  // that the broker has heard, and no resume since
+    bool paused{};
+    std::map<SessionId, MonoTime> recalled;
   };
   struct Token {
     std::uint32_t ordinal{};
@@ -182,6 +188,7 @@ class Oracle {
     std::deque<Reported> unacknowledged;
   };
   struct Instance {
+    const WorkerPlan* plan{};
     PeerId peer;
     std::uint32_t attempt{};
     MonoTime heard{};
@@ -220,6 +227,18 @@ class Oracle {
   void check_rows(const Job& job, const Rows& rows, const Blob& blob) const;
   void check_pushed(Job& job, const broker::PutChunk& put);
   const ObserverPlan* observer_at(SessionId session) const;
+  void check_place(Job& job, const Session& to, const std::string& what);
+  void hears(const Steer& steer);
+  void emits_answer(const Answer& answer);
+  struct Dealt {
+    std::uint64_t token{};
+    std::uint32_t ordinal{};
+    std::uint64_t end{};  // behind its last task
+    InstanceId instance;
+  };
+  void turn_ends();
+  void check_priority(const Dealt& dealt);
+  void check_recalled();
   void check_results(const Results& results, const Job& job);
   void check_returned(const Returned& returned, const Job& job);
 
@@ -228,6 +247,8 @@ class Oracle {
   std::uint64_t durable_ = 0;
   std::uint64_t executions_ = 0;
   std::vector<Job> jobs_;
+  std::vector<Dealt> dealt_;              // in this turn
+  std::vector<std::uint32_t> to_recall_;  // paused in this turn
   std::map<JobId, std::uint32_t> ordinals_;
   std::vector<Token> tokens_;  // by counter
   // Tokens that no heartbeat may have seen, in the order in which they were sent.
@@ -237,8 +258,7 @@ class Oracle {
   std::map<InstanceId, std::uint32_t> observer_instances_;
   std::map<SessionId, std::uint32_t> observer_sessions_;
   std::map<std::uint32_t, Observer> observers_;
-  std::map<std::pair<SessionId, std::uint64_t>, Steer> steers_;  // heard, by request
-  std::map<SessionId, std::uint64_t> steered_;                   // the highest request
+  std::map<SessionId, std::uint64_t> steered_;  // the highest request
 };
 
 }  // namespace fanmill::sim

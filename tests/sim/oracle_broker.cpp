@@ -38,6 +38,7 @@ void Oracle::release_lost(Token& token) {
 // ---- what the broker hears ----
 
 void Oracle::broker_hears(const broker::Event& event) {
+  turn_ends();
   if (const auto* arrived = std::get_if<broker::MessageArrived>(&event)) {
     if (const auto* from = std::get_if<FromWorker>(&arrived->envelope.message)) {
       hears(arrived->peer, arrived->envelope.session, *from);
@@ -163,10 +164,8 @@ void Oracle::hears(SessionId session, const FromProducer& message) {
     std::uint64_t& highest = steered_[session];
     if (steer->request < highest) return;
     highest = steer->request;
-    steers_[{session, steer->request}] = *steer;
-    if (steer->action == Steering::kResume)
-      for (const JobId id : steer->jobs)
-        if (Job* resumed = job(id)) resumed->held = false;
+    hears(*steer);
+    return;
   }
   JobId id;
   std::uint64_t cursor = 0;
@@ -207,10 +206,13 @@ void Oracle::broker_emits(const broker::Outgoing& out) {
     } else if (const auto* lease = std::get_if<Lease>(to_worker)) {
       const auto* source = std::get_if<broker::ChunkBytes>(&out.blob);
       emits_lease(out.session, *lease, source == nullptr ? 0 : source->bytes);
+    } else if (const auto* recall = std::get_if<Recall>(to_worker)) {
+      if (Job* of = job(recall->job)) of->recalled[out.session] = now_;
     }
     return;
   }
   const auto& to_producer = std::get<ToProducer>(out.message);
+  if (const auto* answer = std::get_if<Answer>(&to_producer)) emits_answer(*answer);
   if (const auto* rows = std::get_if<Rows>(&to_producer)) {
     Job& of = job_of(rows->job, "Rows");
     const Task& task = of.tasks[rows->first.value];
@@ -236,15 +238,6 @@ void Oracle::broker_emits(const broker::Outgoing& out) {
     Job& of = job_of(accepted->job, "Accepted");
     if (of.submitters.count(out.session) == 0)
       violated("a job's tuples are talked about with those who submit them", of.plan->key);
-  } else if (const auto* answer = std::get_if<Answer>(&to_producer)) {
-    const auto steer = steers_.find({out.session, answer->request});
-    if (steer != steers_.end()) {
-      for (const JobId id : steer->second.jobs) {
-        Job* of = job(id);
-        if (of != nullptr && steer->second.action == Steering::kPause) of->held = true;
-      }
-      steers_.erase(steer);
-    }
   } else if (const auto* over = std::get_if<JobEnded>(&to_producer);
              over != nullptr && observer_at(out.session) == nullptr) {
     Job& of = job_of(over->job, "JobEnded");
@@ -295,10 +288,11 @@ void Oracle::emits_lease(SessionId session, const Lease& lease, std::uint64_t by
   if (counter >= tokens_.size() + 1'000'000) violated("tokens rise by one", name());
   const auto known = sessions_.find(session);
   if (known == sessions_.end()) violated("leases go to known sessions", name());
-  if (of.held) violated("a paused job is not dealt", name());
   if (lease.count == 0 || lease.first.value + lease.count > of.written)
     violated("leases are of accepted tasks", name());
   Session& to = known->second;
+  check_place(of, to, name());
+  dealt_.push_back({counter, of.plan->ordinal, lease.first.value + lease.count, to.instance});
 
   to.used.tasks += lease.count;
   to.used.bytes += bytes;

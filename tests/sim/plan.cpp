@@ -121,6 +121,29 @@ double serial_seconds(const JobPlan& job) {
   return all;
 }
 
+// Which workers take which jobs, in what order, and who is paused. The first worker can run
+// everything but what began with another signature than its own.
+void plan_places(Plan& plan) {
+  Random random(mix(plan.seed ^ 0x91aCe5));
+  if (random.chance(0.3)) {
+    for (std::size_t i = 0; i < plan.workers.size(); ++i)
+      if (i == 0 || random.chance(0.4)) plan.workers[i].labels = {{"gpu", "yes"}, {"zone", "a"}};
+    for (JobPlan& job : plan.jobs)
+      if (random.chance(0.5)) job.options.where = {{"gpu", "yes"}};
+  }
+  if (random.chance(0.3))
+    for (std::size_t i = 1; i < plan.workers.size(); ++i)
+      if (random.chance(0.5)) plan.workers[i].signature = random.chance(0.3) ? "" : "(x: int)";
+  if (random.chance(0.3))
+    for (JobPlan& job : plan.jobs)
+      job.options.priority = static_cast<std::int32_t>(random.between(0, 3)) - 1;
+  for (JobPlan& job : plan.jobs) {
+    if (!random.chance(0.2)) continue;
+    job.pause_after = random.magnitude(1ms, 60s);
+    job.pause_lasts = random.magnitude(10ms, 60s);
+  }
+}
+
 void plan_network(Random& random, Plan& plan) {
   plan.latency = random.magnitude(10us, 50ms);
   plan.jitter = random.chance(0.3) ? nanoseconds(0) : random.magnitude(1us, 100ms);
@@ -280,6 +303,7 @@ Plan make_plan(std::uint64_t seed) {
     for (std::uint64_t j = random.between(1, 2); j > 0; --j)
       plan.jobs.push_back(make_job(random, ordinal++, p, crashes));
   }
+  plan_places(plan);
   plan_network(random, plan);
   plan.producer_window_tasks =
       random.chance(0.3) ? random.between(20, 2000) : limits::kProducerWindowTasks;
@@ -294,9 +318,16 @@ Plan make_plan(std::uint64_t seed) {
   double serial = 0;
   double feeding = 0;
   double retrying = 0;
+  double pausing = 0;
   for (const JobPlan& job : plan.jobs) {
-    serial += serial_seconds(job) *
-              (job.options.spec.function == "rare" ? 1.0 * slots / plan.workers[0].slots : 1.0);
+    // Where only some workers take it, it may be one slot.
+    std::uint32_t own = 0;
+    for (const WorkerPlan& worker : plan.workers)
+      own = own == 0 ? worker.slots : std::min(own, worker.slots);
+    const bool choosy = job.options.spec.function == "rare" || !job.options.where.empty() ||
+                        plan.workers.front().signature != plan.workers.back().signature;
+    serial += serial_seconds(job) * (choosy ? 1.0 * slots / own : 1.0);
+    if (job.pause_after) pausing = std::max(pausing, seconds(*job.pause_after + job.pause_lasts));
     const double chunks = static_cast<double>(job.tuples / job.chunk_tuples + 1);
     feeding = std::max(
         feeding, chunks * seconds(job.feed_pause) + static_cast<double>(job.closes_late_ms) / 1e3);
@@ -314,7 +345,7 @@ Plan make_plan(std::uint64_t seed) {
                       plan.producer_window_bytes < limits::kProducerWindowBytes ||
                       plan.results_cap < limits::kResultsCap;
   plan.liveness = nanoseconds(static_cast<std::int64_t>(
-      1e9 * (240 + 3 * serial / (narrow ? 1 : slots) + 2 * feeding + retrying)));
+      1e9 * (240 + 3 * serial / (narrow ? 1 : slots) + 2 * feeding + retrying + 2 * pausing)));
   for (const JobPlan& job : plan.jobs) {
     // A window of a few rows costs a round trip each; a reader who waits costs more.
     const nanoseconds round =
@@ -334,7 +365,9 @@ Plan make_plan(std::uint64_t seed) {
 
 std::string Plan::text() const {
   std::string all = fmt::format("seed {}: {} workers (slots", seed, workers.size());
-  for (const WorkerPlan& worker : workers) all += fmt::format(" {}", worker.slots);
+  for (const WorkerPlan& worker : workers)
+    all += fmt::format(" {}{}{}", worker.slots, worker.labels.empty() ? "" : " gpu=yes ",
+                       worker.signature == "(...)" ? "" : "'" + worker.signature + "'");
   all += fmt::format(
       "), {} producers, latency {:.6f}+{:.6f} s, loss {}, repeat {}, reorder {}, garble {}, turn "
       "{:.6f} s, "
@@ -352,6 +385,12 @@ std::string Plan::text() const {
         job.options.rows_with_tuples ? ", with tuples" : "", job.options.retries, job.crash_limit(),
         job.fail_once, job.fail, job.crash_once, job.crash, job.options.spec.time_limit_ms,
         job.cancel_after ? ", cancelled" : "");
+    all += fmt::format("    priority {}{}{}\n", job.options.priority,
+                       job.options.where.empty() ? "" : ", where gpu=yes",
+                       job.pause_after
+                           ? fmt::format(", paused at {:.3f} s for {:.3f} s",
+                                         seconds(*job.pause_after), seconds(job.pause_lasts))
+                           : "");
   }
   for (const ObserverPlan& observer : observers) {
     all += fmt::format("  somebody {} job-{} after {:.3f} s",

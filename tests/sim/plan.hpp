@@ -41,6 +41,8 @@ struct JobPlan {
   nanoseconds read_pause{};      // before rows are taken care of
   std::optional<nanoseconds> cancel_after;
   std::uint64_t cancel_grace_ms{};
+  std::optional<nanoseconds> pause_after;  // by somebody
+  nanoseconds pause_lasts{};
   std::uint64_t closes_late_ms{};  // the source stays open and idle
   // Durations: most tasks take `usual`, one in `rare_every` takes `rare`.
   nanoseconds usual{};
@@ -62,6 +64,8 @@ struct WorkerPlan {
   std::uint32_t slots{};
   Credit window;
   std::vector<std::string> functions;
+  std::string signature = "(...)";  // of all of them
+  std::vector<Label> labels;
   nanoseconds starts_after{};
 };
 

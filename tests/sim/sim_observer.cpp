@@ -20,7 +20,8 @@ SimObserver::SimObserver(World& world, std::uint32_t number)
     : world_(world),
       plan_(world.plan.observers[number]),
       number_(number),
-      instance_(world.next_instance()) {
+      instance_(world.next_instance()),
+      requests_(std::uint64_t{1000 + number} << 32) {
   world_.oracle.observer_is(instance_, number);
   for (const auto& [at, lasts] : plan_.pauses) {
     agenda_.emplace_back(world_.now() + at, Steering::kPause);

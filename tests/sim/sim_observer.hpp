@@ -67,7 +67,7 @@ class SimObserver {
 
   std::vector<std::pair<MonoTime, Steering>> agenda_;
   std::uint64_t request_ = 0;  // 0: none is out
-  std::uint64_t requests_ = 0;
+  std::uint64_t requests_;
 };
 
 }  // namespace fanmill::sim
