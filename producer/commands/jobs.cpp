@@ -26,8 +26,7 @@ States: running; waiting (fanmill show says what for); paused; open (nothing to 
 come); done; failed (some tasks did); cancelled.
 
 Examples:
-  fanmill jobs --broker mill/producer.join
-  export FANMILL_BROKER=mill/producer.join
+  fanmill jobs --broker mill/producer.join     # the same everywhere: FANMILL_BROKER=mill/producer.join
   fanmill jobs                                 # what runs, and the last 20 that ended; newest last
   fanmill jobs --state running,waiting
   fanmill jobs resize                          # those of that name
