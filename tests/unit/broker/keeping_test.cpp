@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "broker/core/tuple_digest.hpp"
+#include "proto/tuple_digest.hpp"
 #include "tests/unit/broker/stage.hpp"
 
 namespace fanmill::broker {
@@ -112,8 +112,8 @@ TEST(MapJobs, ThatEndedUnreadAreForgottenInTimeButNotWhileTheirOwnerLives) {
 TEST(TupleDigest, IsXxh3) {
   TupleDigest digest;
   EXPECT_EQ(digest.value(), 0x2d06800538d394c2U);  // of nothing, by its specification
-  digest.add("fan");
-  digest.add("mill");
+  digest.update("fan");
+  digest.update("mill");
   TupleDigest whole;
   whole.add("fanmill");
   EXPECT_EQ(digest.value(), whole.value());
@@ -130,7 +130,7 @@ TEST(NamedKeys, TellTheDigestOfWhatIsThere) {
   stage.open("p", "key", options);
   EXPECT_THAT(stage.take(), ElementsAre("after p: opened 1 next=3"));
   TupleDigest digest;
-  digest.add(std::string(12, 't'));
+  digest.update(std::string(12, 't'));
   EXPECT_EQ(stage.tuples_digest(), digest.value());
 }
 
