@@ -188,8 +188,9 @@ std::string ServerChannel::last_sender() {
   const std::string& endpoint = impl_->doors[impl_->last_door]->endpoint;
   const char* const known = zmq_msg_gets(impl_->last.handle(), "Peer-Address");
   std::string name = known != nullptr ? known : "";
-  // libzmq says ":UID:GID:PID" of a caller on this host.
-  if (name.starts_with(':')) return "process " + name.substr(name.rfind(':') + 1) + " on this host";
+  // libzmq says "localhost:UID:GID:PID" of a caller over ipc.
+  if (name.starts_with("localhost:"))
+    return "process " + name.substr(name.rfind(':') + 1) + " on this host";
   return name.empty() ? "a caller of " + endpoint : name;
 }
 

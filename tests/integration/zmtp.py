@@ -73,7 +73,12 @@ class Listener:
         self.socket.settimeout(30)
 
     def accept(self):
-        return Connection(self.socket.accept()[0], "ROUTER", as_server=True)
+        while True:
+            connected = self.socket.accept()[0]
+            try:
+                return Connection(connected, "ROUTER", as_server=True)
+            except (EOFError, ConnectionError):  # somebody only looked whether anybody is here
+                connected.close()
 
     def close(self):
         self.socket.close()
