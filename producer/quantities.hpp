@@ -1,17 +1,15 @@
 // Durations and sizes as people write them.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "proto/duration.hpp"
 #include "proto/error.hpp"
 
 namespace fanmill::producer {
 
-// 90s, 5m, 1h30m, 250ms, 1.5h, 2d; a bare number is seconds. kUsage otherwise.
-Result<std::chrono::milliseconds> parse_duration(std::string_view text);
 // 64MiB, 10MB, 512k, 1G; a bare number is bytes; K, M, G and KiB, MiB, GiB are powers of 1024, kB,
 // MB and GB of 1000. kUsage otherwise.
 Result<std::uint64_t> parse_size(std::string_view text);

@@ -58,6 +58,11 @@ void Dealer::on_done(const ExecutorDone& event, MonoTime now) {
   slot->progress_at = now;
   if (!slot->busy()) slot->kill_at.reset();
   HeldLease& lease = *piece->lease;
+  // Told that its job is cancelled, a task ends early, and that is no failure of its own.
+  if (done.outcome == Outcome::kFailed && kills_.contains(lease.job->id)) {
+    give_back({*piece});
+    return;
+  }
   lease.job->pace.report(done.count, done.run_ns);
   if (lease.job->spec.time_limit_percent != 0 && done.outcome == Outcome::kSucceeded) {
     learn_run_time(*lease.job, done.run_ns / done.count);
@@ -111,6 +116,12 @@ void Dealer::drain() {
   draining_ = true;
   give_back(queue_.take_all());
   recall_all_unstarted();
+}
+
+void Dealer::kill_what_runs() {
+  for (std::uint32_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].busy()) kill(i, KillReason::kTimeIsOver);
+  }
 }
 
 void Dealer::deal(Leave leave, MonoTime now) {

@@ -40,6 +40,8 @@ class Dealer {
   void on_died(const ExecutorDied& died, MonoTime now);
 
   void drain();
+  // The worker's time is over: what runs is killed, and goes back as if it had never begun.
+  void kill_what_runs();
 
   // ---- duties ----
   struct Leave {
@@ -59,6 +61,8 @@ class Dealer {
   std::uint32_t busy_slots() const;
   bool idle() const { return queue_.empty() && busy_slots() == 0; }
   std::uint64_t queued_tasks() const { return queue_.tasks(); }
+  // What a task takes of the job in hand whose tasks take longest, as far as that is known.
+  nanoseconds longest_expected() const { return book_.longest_expected(); }
   void check_invariants() const;
 
  private:

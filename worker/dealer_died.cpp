@@ -54,9 +54,11 @@ void Dealer::on_died(const ExecutorDied& died, MonoTime now) {
   slot->kill_at.reset();
 
   if (task) {
-    // Killed for the sake of a stopped job: nobody is to blame, and take_back knows what may go on.
+    // Killed for the sake of a stopped job, or because the worker leaves: nobody is to blame, and
+    // take_back knows what may go on.
     const bool excused =
-        reason == KillReason::kStopJob || task->lease->job->stopped ||
+        reason == KillReason::kStopJob || reason == KillReason::kTimeIsOver ||
+        task->lease->job->stopped ||
         (reason == KillReason::kTimeLimit && mutated(Mutation::kTimeLimitRequeues));
     if (excused) {
       unharmed.push_back(*task);

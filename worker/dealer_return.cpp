@@ -100,6 +100,9 @@ void Dealer::on_stop_job(const StopJob& stop, MonoTime now) {
         slot.holds(*job)) {
       lower_end(i, slot.unstarted_from());
     }
+    if (slot.busy() && slot.holds(*job) && stop.grace_ms != CancelJob::kNoKill) {
+      duties_.push_back(TellStopped{i, job->id});
+    }
   }
   if (job->leases == 0) {
     forget_job(stop.job);

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -216,10 +217,13 @@ void ExecutorPool::kill(std::uint32_t slot) {
   if (Process* const process_to_kill = process(slot)) kill_group(process_to_kill->spawned.pid);
 }
 
-void ExecutorPool::job_is_stopped(JobId job) {
-  for (const auto& one : processes_) {
-    if (one) one->page->stopped_job.store(job.value);
-  }
+void ExecutorPool::tell_stopped(const TellStopped& duty) {
+  Process* const to = process(duty.slot);
+  if (to == nullptr) return;
+  to->page->stopped_job.store(duty.job.value);
+  // To an executor that does not look at its page now: one that waits for a command. Others ignore
+  // it, as every process does by default.
+  syscall(SYS_pidfd_send_signal, to->spawned.pidfd.get(), SIGURG, nullptr, 0);
 }
 
 void ExecutorPool::send(std::uint32_t slot, Outgoing frame) {

@@ -22,7 +22,8 @@ add_library(fanmill_worker_io STATIC
   cpu_count.cpp
   executor_pool.cpp
   executor_probe.cpp
-  open_files.cpp)
+  open_files.cpp
+  options.cpp)
 target_link_libraries(fanmill_worker_io PUBLIC fanmill_worker_core fanmill_functions fanmill_channel)
 
 add_executable(fanmill-worker main.cpp)

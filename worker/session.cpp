@@ -148,7 +148,9 @@ void Session::say_hello(const Facts& facts, AgentDuties& out, MonoTime now) {
                                   .slots = config_.slots,
                                   .offers = offers_sent_,
                                   .credit = facts.credit,
-                                  .claims = facts.claims()},
+                                  .claims = facts.claims(),
+                                  .labels = config_.labels,
+                                  .version = config_.version},
                       SessionId{},
                       {}});
 }

@@ -235,6 +235,7 @@ bool SimWorker::carry_out(worker::AgentDuties duties) {
                      step(worker::ExecutorFreed{d.slot, from});
                      again = true;
                    },
+                   [](const worker::TellStopped&) {},
                    [&](const worker::KillExecutor& d) {
                      if (auto& executor = slots_[d.slot].executor)
                        executor->kill(9, RunState::kCrashed);

@@ -45,7 +45,11 @@ class Function {
 // What an executor gives the functions that start processes.
 struct ProcessScope {
   std::atomic<std::int32_t>* command_group = nullptr;  // told the group that runs, 0 between
-  int agent_socket = -1;                               // hung up: the agent is gone
+  // The job whose running tasks are to end, and a place for the job whose command runs: whoever
+  // writes the first sends SIGTERM to a command of that job that runs already.
+  const std::atomic<std::uint64_t>* stopped_job = nullptr;
+  std::atomic<std::uint64_t>* command_job = nullptr;
+  int agent_socket = -1;   // hung up: the agent is gone
   std::uint32_t slot = 1;  // of the worker's slots, the one that this executor serves; from 1
   ParkingPlace parking;    // for the pipe of the command that runs
   int errors = -1;         // a file in memory, for commands' stderr; the caller empties it

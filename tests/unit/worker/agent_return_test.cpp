@@ -97,6 +97,7 @@ TEST(AgentStopJob, ReturnsWhatIsNotStartedAndKillsTheRestAfterTheGrace) {
   h.duties.clear();
   h.step(ExecutorProgress{0, 1, 0});
   h.from_broker(StopJob{kJob, 500});
+  EXPECT_EQ(h.expect_duty<TellStopped>().job, kJob);
   h.expect_returned({{{1}, 2}});
   h.silent();
   h.pass(499ms);
@@ -117,6 +118,7 @@ TEST(AgentStopJob, WhatFinishesWithinTheGraceIsReportedAndTheJobForgotten) {
   h.duties.clear();
   h.step(ExecutorProgress{0, 1, 0});
   h.from_broker(StopJob{kJob, 500});
+  h.expect_duty<TellStopped>();
   h.done(0, 0, 1);
   h.expect_results(0, 1);
   EXPECT_EQ(h.expect_duty<DealForget>().forget.job, kJob);
@@ -124,6 +126,22 @@ TEST(AgentStopJob, WhatFinishesWithinTheGraceIsReportedAndTheJobForgotten) {
   h.silent();
   h.lease(make_lease(2, 6, 1, 1, kJob, std::nullopt));
   EXPECT_TRUE(h.expect_returned({{{1}, 1}}).unbound);
+}
+
+TEST(AgentStopJob, WhatFailsWithinTheGraceGoesBackAndIsNoFailure) {
+  Harness h(1);
+  h.start();
+  h.lease(make_lease(1, 5, 0, 1));
+  h.duties.clear();
+  h.step(ExecutorProgress{0, 1, 0});
+  h.from_broker(StopJob{kJob, 500});
+  h.expect_duty<TellStopped>();
+  h.step(ExecutorDone{
+      0, {.position = 0, .count = 1, .outcome = Outcome::kFailed, .run_ns = 5, .blob = {}}, {}});
+  h.expect_returned({{{0}, 1}});
+  h.expect_duty<DealForget>();
+  h.pass(900ms);
+  h.silent();
 }
 
 TEST(AgentStopJob, WithoutKillLetsRunningTasksFinish) {
@@ -146,6 +164,7 @@ TEST(AgentStopJob, LeavesOtherJobsAlone) {
   h.step(ExecutorProgress{0, 1, 0});
   h.step(ExecutorProgress{1, 1, 0});
   h.from_broker(StopJob{kJob, 0});
+  EXPECT_EQ(h.expect_duty<TellStopped>().slot, 0u);
   EXPECT_EQ(h.expect_duty<KillExecutor>().slot, 0u);
   h.silent();
   h.step(ExecutorDied{0, 1, 0, -1, SIGKILL, "", ""});
