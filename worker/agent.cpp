@@ -270,7 +270,8 @@ void Agent::State::receive() {
       if (refused->code == ErrorCode::kConflict) {  // the session goes on
         log().warn("the broker at {} refused: {}", endpoint, refused->message);
       } else {
-        tell_trouble({refused->code, "the broker at " + endpoint + " refused: " + refused->message});
+        tell_trouble(
+            {refused->code, "the broker at " + endpoint + " refused: " + refused->message});
       }
     }
     events.emplace_back(BrokerMessage{std::move(*envelope), std::move(received->blob)});
