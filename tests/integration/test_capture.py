@@ -17,7 +17,7 @@ class Recorder:
         self.address = "tcp://127.0.0.1:%d" % self.listener.getsockname()[1]
         self.target = None
         self.up, self.down = bytearray(), bytearray()
-        self.ended = False
+        self.ended, self.sockets = False, []
         self.threads = [threading.Thread(target=self._accept, daemon=True)]
         self.threads[0].start()
 
@@ -32,6 +32,7 @@ class Recorder:
             except OSError:  # the broker has ended
                 near.close()
                 continue
+            self.sockets += [near, far]
             for source, sink, kept in ((near, far, self.up), (far, near, self.down)):
                 self.threads.append(threading.Thread(target=self._pass_on, args=(source, sink, kept), daemon=True))
                 self.threads[-1].start()
@@ -54,7 +55,8 @@ class Recorder:
         self.ended = True
         for thread in self.threads:
             thread.join(10)
-        self.listener.close()
+        for one in (self.listener, *self.sockets):
+            one.close()
 
 
 class Capture(FanmillTest):
@@ -76,7 +78,7 @@ class Capture(FanmillTest):
         worker = self.start(BIN / "fanmill-worker", "--broker", "keys/worker.join", "--slots", "1", "--allow-exec",
                             "--name", "secretive-worker-name")
         worker.wait_for_stderr("connected to " + self.recorder.address)
-        marker, printed = secrets.token_hex(100), secrets.token_hex(100)
+        marker, printed = secrets.token_hex(100), secrets.token_hex(40)
         long = marker * 3000  # in parts
         lines = [json.dumps(text) for text in [marker] * 50 + [long]]
         source = self.write("in.jsonl", "\n".join(lines) + "\n")
