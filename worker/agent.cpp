@@ -267,11 +267,11 @@ void Agent::State::receive() {
     }
     if (std::holds_alternative<WorkerWelcome>(envelope->message)) joined();
     if (const auto* refused = std::get_if<Refused>(&envelope->message)) {
-      // A function that it offers otherwise than others do: it goes on with what is left.
-      if (refused->code == ErrorCode::kConflict) {
-        log().warn("the broker says: {}", refused->message);
+      if (refused->code == ErrorCode::kConflict) {  // the session goes on
+        log().warn("the broker at {} refused: {}", endpoint, refused->message);
       } else {
-        tell_trouble({refused->code, "the broker at " + endpoint + " refused: " + refused->message});
+        tell_trouble(
+            {refused->code, "the broker at " + endpoint + " refused: " + refused->message});
       }
     }
     events.emplace_back(BrokerMessage{std::move(*envelope), std::move(received->blob)});
