@@ -27,7 +27,7 @@ constexpr const char* kFooter =
 
 A signature is (NAME: TYPE = DEFAULT, ...) -> TYPE; a ? behind a type means "or null", ... takes anything.
 With --json: {"schema":1,"functions":[{"name":"sleep","signature":"(seconds: float) -> null"}, ...]}, by name.
-Exit status: 0, 2 a plugin that cannot be used, 3 no executor runs here.)";
+Exit status: 0, 2 a plugin or program that cannot be used, 3 no executor runs here.)";
 
 void print_table(const std::vector<FunctionOffer>& offers) {
   std::size_t width = 0;
@@ -53,14 +53,19 @@ int functions_command(std::vector<std::string> args) {
   CLI::App app("Lists the functions that can be called, with their signatures.",
                "fanmill functions");
   std::vector<std::string> plugins;
+  std::string executor;
   bool json = false;
-  set_usage(app, "Usage: fanmill functions [--plugin FILE]... [--json]");
+  set_usage(app, "Usage: fanmill functions [--plugin FILE]... [--executor PROGRAM] [--json]");
   add_plugin_option(app, plugins);
+  add_executor_option(app, executor);
   app.add_flag("--json", json, "One JSON object instead of a table");
   app.footer(kFooter);
   if (const auto code = parse_words(app, command, std::move(args))) return *code;
   const auto files = checked_plugins(plugins, {});
-  auto offers = private_offers(*files);
+  if (const auto checked = check_executor(executor, plugins, {}); !checked) {
+    return usage_error(command, checked.error().message);
+  }
+  auto offers = private_offers(*files, executor);
   if (!offers) {
     std::fprintf(stderr, "fanmill functions: %s\n", offers.error().message.c_str());
     return exit_code_of(offers.error().code);

@@ -137,7 +137,10 @@ void RunOptions::add_to(CLI::App& app, bool command) {
   app.add_option("--timeout", time_limit,
                  "Kill a task that runs longer: 90s, 5m, 1h30m, or 300% of the median run time")
       ->type_name("DURATION");
-  if (!command) add_plugin_option(app, plugins);
+  if (!command) {
+    add_plugin_option(app, plugins);
+    add_executor_option(app, executor);
+  }
   if (command) {
     app.add_flag("--tag", tag,
                  "With --format values: begin each line of output with the parameters and a tab");
@@ -186,6 +189,10 @@ Result<MapOptions> RunOptions::resolve(JobOptions job) const {
   auto files = checked_plugins(plugins, broker);
   if (!files) return tl::make_unexpected(files.error());
   out.plugins = std::move(*files);
+  if (auto checked = check_executor(executor, plugins, broker); !checked) {
+    return tl::make_unexpected(checked.error());
+  }
+  out.own_executor = executor;
   if (!output.empty() && output != "-") out.output_path = output;
   if (format == "jsonl") out.writer.format = OutputFormat::kJsonLines;
   if (format == "csv") out.writer.format = OutputFormat::kCsv;
@@ -301,7 +308,8 @@ int run_with_input(const std::string& command, const RunOptions& options, JobOpt
       return dry_run_commands(**source, resolved->job.spec, options.quiet);
     }
     const auto told = options.broker.empty()
-                          ? tell_signature(**source, resolved->job.spec.function, resolved->plugins)
+                          ? tell_signature(**source, resolved->job.spec.function, resolved->plugins,
+                                           resolved->own_executor)
                           : Result<void>();
     if (!told) return usage_error(command, told.error().message);
     return dry_run_tuples(**source, options.quiet);

@@ -39,6 +39,7 @@ struct RunOptions {
   std::string spill_max;     // empty: limits::kResultsCap
   std::string limit;         // empty: none
   std::vector<std::string> plugins;
+  std::string executor;
   std::uint32_t retries = 0;
   bool dry_run = false;
   bool unordered = false;

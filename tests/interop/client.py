@@ -104,7 +104,7 @@ class Job:
             size += len(taken[-1])
         first = self.cut
         self.cut += len(taken)
-        if self.cut > self.next_index:
+        if taken and self.cut > self.next_index:
             taken = taken[max(0, self.next_index - first):]
             self.chunks.append(Chunk(self.cut - len(taken), len(taken), *wire.chunk(taken)))
         if size < CHUNK_BYTES and self.cut - first < CHUNK_TUPLES:

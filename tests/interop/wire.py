@@ -39,7 +39,9 @@ ENUMERATIONS = {
     "topic": ["jobs", "job detail", "workers", "status"],
     "steering": ["pause", "resume", "cancel", "close", "forget"],
     "waiting_for": ["nothing", "reader", "slow task", "workers", "producer", "paused"],
-    "code": [None] * 17,
+    "code": ["none", "usage", "malformed input", "unknown function", "bad arguments", "protocol", "version", "limit",
+             "unreachable", "system", "function failed", "crashed", "time limit", "worker lost", "cancelled", "conflict",
+             "not found"],
 }
 MESSAGES = {
     # producer → broker
@@ -276,6 +278,10 @@ def digest(token):
     return x ^ x >> 31
 
 
+def part_header(still_to_come):
+    return b"\xc1part" + struct.pack(">Q", still_to_come)
+
+
 # ---- a connection ----
 class Connection:
     """One DEALER for one session; who wants another session makes another one. `where`: an endpoint or a join file."""
@@ -304,7 +310,7 @@ class Connection:
         number = SENT_BY[self.role][name]
         left = memoryview(blob)
         while len(left) > PART_BYTES:
-            self.socket.send_multipart([b"\xc1part" + struct.pack(">Q", len(left)), left[:PART_BYTES]])
+            self.socket.send_multipart([part_header(len(left)), left[:PART_BYTES]])
             left = left[PART_BYTES:]
         self.socket.send_multipart([encode_header(number, session, values), left])
 

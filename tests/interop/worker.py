@@ -46,6 +46,9 @@ class Lease:
         return found
 
 
+NO_LEASE = Lease(wire.Fields(job=0, token=wire.Fields(epoch=0, counter=0), first=0, count=0), "")
+
+
 class Slot(threading.Thread):
     """Runs tasks from `waiting`, in order, and puts batches into `done`; `wake` gets a byte for each."""
 
@@ -54,6 +57,7 @@ class Slot(threading.Thread):
         self.waiting, self.there = collections.deque(), threading.Semaphore(0)
         self.done, self.wake = queue.SimpleQueue(), wake
         self.running = None
+        self.valid_until = 0.0  # nothing begins after that: the broker may have dealt it to others
 
     def put(self, tasks):
         self.waiting.extend(tasks)
@@ -69,6 +73,7 @@ class Slot(threading.Thread):
                 break
             (taken if wanted(task) else kept).append(task)
         self.waiting.extend(reversed(kept))
+        self.there.release()
         return taken
 
     def run(self):
@@ -81,6 +86,8 @@ class Slot(threading.Thread):
 
         while True:
             try:
+                if time.monotonic() >= self.valid_until:
+                    raise IndexError
                 task = self.waiting.popleft()
             except IndexError:
                 report()
@@ -106,13 +113,15 @@ class Worker:
         self.instance, self.attempt = random.getrandbits(64), 0
         self.specs = {}  # by job: a Spec comes with a job's first lease of a session
         self.leases = {}  # by token
-        self.reports = collections.OrderedDict()  # not yet taken, by number: (message, fields, blob)
+        self.reports = collections.OrderedDict()  # not yet taken, by number: (message, fields, blob, lease, indexes)
         self.report = 0  # number of the last one
-        self.draining = False
+        self.draining = self.drain_wanted = False
         self.woken, wake = socket.socketpair()
         self.slot = Slot(wake)
         self.slot.start()
         self.connection, self.pause = None, 0.1
+        self.lose_connection = False  # asked for by tests, which also read these:
+        self.lists = self.recalls = 0
         self.connect()
 
     # ---- the session ----
@@ -123,6 +132,7 @@ class Worker:
         self.connection, self.session = wire.Connection(self.where, "worker"), 0
         self.attempt += 1
         self.heard, self.said, self.beat = time.monotonic(), 0.0, 0.0
+        self.beats_sent = {}  # when, by number
         self.leased = wire.Fields(tasks=0, bytes=0)  # in this session
         self.leases_seen = self.beats = 0
         self.reported_at = 0.0
@@ -136,15 +146,22 @@ class Worker:
         held_bytes = sum(lease.bytes for lease in self.leases.values())
         return {"tasks": self.leased.tasks + max(0, ROOM.tasks - held), "bytes": self.leased.bytes + max(0, ROOM.bytes - held_bytes)}
 
+    def claims(self):
+        """Of each lease what is not reported, or reported and not yet taken: else it would be dealt again before that comes."""
+        found = {key: (lease, set(lease.open)) for key, lease in self.leases.items()}
+        for _, _, _, lease, indexes in self.reports.values():
+            found.setdefault(key_of(lease), (lease, set()))[1].update(indexes)
+        return [dict(job=lease.job, token=lease.token, unfinished=lease.ranges(indexes)) for lease, indexes in found.values() if indexes]
+
     def hello(self):
+        self.beats_sent[0] = time.monotonic()
         self.send("WorkerHello", instance=self.instance, attempt=self.attempt, name=self.name, host=socket.gethostname(), pid=os.getpid(),
                   slots=1, offers=[dict(name=n, signature=s) for n, (s, _) in executor.FUNCTIONS.items()], credit=self.credit(),
-                  claims=[dict(job=l.job, token=l.token, unfinished=l.ranges(l.open)) for l in self.leases.values()],
-                  version="python")
+                  claims=self.claims(), version="python")
 
     def heartbeat(self, with_list=False):
         self.beats += 1
-        self.beat = time.monotonic()
+        self.beat = self.beats_sent[self.beats] = time.monotonic()
         digest = 0
         for lease in self.leases.values():
             digest ^= wire.digest(lease.token)
@@ -154,13 +171,19 @@ class Worker:
                   running=[dict(job=running.lease.job, token=running.lease.token, index=running.index)] if running else [],
                   list_attached=with_list, held=[l.token for l in self.leases.values()] if with_list else [])
 
+    def renew(self, number):
+        """The broker has answered the hello (0) or that heartbeat: leases hold from when it was sent."""
+        if number in self.beats_sent:
+            self.slot.valid_until = self.beats_sent.pop(number) + self.lease_s
+            self.slot.there.release()
+
     def welcome(self, session, fields):
         """What is not in `keep` is forgotten, but for the task that runs; reports not yet taken are numbered anew."""
-        self.session, self.pause = session, 0.1
+        self.session, self.pause, self.lease_s = session, 0.1, fields.lease_ms / 1000
+        self.renew(0)
         keep = {(t.epoch, t.counter) for t in fields.keep}
-        for task in self.slot.take_back(lambda t: key_of(t.lease) not in keep, 1 << 60):
-            task.lease.open.discard(task.index)
-        self.forget_empty()
+        self.slot.take_back(lambda t: key_of(t.lease) not in keep, 1 << 60)
+        self.leases = {key: lease for key, lease in self.leases.items() if key in keep}
         self.reports = collections.OrderedDict(enumerate(self.reports.values(), 1))
         self.report = len(self.reports)
         self.send_reports()
@@ -169,16 +192,17 @@ class Worker:
     # ---- reports ----
     def add_report(self, message, lease, indexes, blob=b"", **fields):
         """Numbered, kept until the broker has taken it, and sent again if that takes long."""
-        lease.open -= set(indexes)
+        indexes = set(indexes)
+        lease.open -= indexes
         if not lease.open:
             self.leases.pop(key_of(lease), None)
         self.report += 1
-        self.reports[self.report] = (message, dict(fields, job=lease.job, token=lease.token), blob)
+        self.reports[self.report] = (message, dict(fields, job=lease.job, token=lease.token), blob, lease, indexes)
         if self.session:
             self.send_report(self.report)
 
     def send_report(self, report):
-        message, fields, blob = self.reports[report]
+        message, fields, blob, _, _ = self.reports[report]
         self.reported_at = time.monotonic()
         self.send(message, blob, report=report, credit=self.credit(), **fields)
 
@@ -207,12 +231,7 @@ class Worker:
         for lease, indexes in back.items():
             self.add_report("Returned", lease, indexes, ranges=lease.ranges(indexes), recall=recall)
         if recall and not back:
-            self.add_report("Returned", Lease(wire.Fields(job=0, token=wire.Fields(epoch=0, counter=0), first=0, count=0), ""), (),
-                            recall=recall)
-
-    def forget_empty(self):
-        for key in [k for k, lease in self.leases.items() if not lease.open]:
-            del self.leases[key]
+            self.add_report("Returned", NO_LEASE, (), recall=recall)
 
     # ---- what comes ----
     def take(self, name, session, fields, blob):
@@ -224,8 +243,11 @@ class Worker:
                 self.connect()
         elif name == "Refused":
             raise SystemExit("refused: " + fields.message)
-        elif name == "HeartbeatReply" and fields.list_wanted:
-            self.heartbeat(with_list=True)
+        elif name == "HeartbeatReply":
+            self.renew(fields.number)
+            if fields.list_wanted:
+                self.lists += 1
+                self.heartbeat(with_list=True)
         elif name == "ReportsTaken":
             while self.reports and next(iter(self.reports)) <= fields.report:
                 self.reports.popitem(last=False)
@@ -235,9 +257,11 @@ class Worker:
             self.leased.bytes += len(blob)
             self.take_lease(fields, blob)
         elif name == "Recall":
+            self.recalls += 1
             self.give_back(lambda t: fields.job in (0, t.lease.job), fields.count, fields.recall)
         elif name == "StopJob":
             self.give_back(lambda t: t.lease.job == fields.job)
+            self.specs.pop(fields.job, None)
 
     def take_lease(self, fields, blob):
         if fields.spec:
@@ -245,6 +269,8 @@ class Worker:
         bound = fields.job in self.specs
         lease = Lease(fields, bound and self.specs[fields.job].function)
         lease.bytes = len(blob)
+        if key_of(lease) in self.leases:
+            return
         self.leases[key_of(lease)] = lease
         if self.draining or not bound:
             self.add_report("Returned", lease, list(lease.open), ranges=lease.ranges(lease.open), unbound=not bound)
@@ -254,7 +280,8 @@ class Worker:
 
     def turn(self):
         now = time.monotonic()
-        if now - self.heard > 3 * wire.HEARTBEAT_S:
+        if (now - self.heard > 3 * wire.HEARTBEAT_S and not self.draining) or self.lose_connection:
+            self.lose_connection = False
             time.sleep(self.pause * random.uniform(0.5, 1))
             self.pause = min(2.0, 2 * self.pause)
             self.connect()
@@ -277,19 +304,26 @@ class Worker:
         except wire.Malformed:
             self.connect()
         self.take_done()
+        if self.drain_wanted and not self.draining:
+            self.draining = True
+            self.give_back(lambda task: True)
+            if self.session:
+                self.heartbeat()
 
     def drain(self):
-        """Gives back what is not started; goodbye follows when everything is reported and taken."""
-        self.draining = True
-        if self.session:
-            self.give_back(lambda task: True)
-            self.heartbeat()
+        """Gives back what is not started; goodbye follows when everything is reported and taken. For signal handlers too."""
+        self.drain_wanted = True
+
+    def drained(self):
+        """Nothing is held, and every report is taken, or nobody is there to take it."""
+        return self.draining and not self.leases and (not self.reports or time.monotonic() - self.heard > 3 * wire.HEARTBEAT_S)
 
     def run(self):
-        while not (self.draining and self.session and not self.leases and not self.reports):
+        while not self.drained():
             self.turn()
-        self.send("Goodbye")
-        self.connection.receive(0.1)
+        if self.session:
+            self.send("Goodbye")
+            self.connection.receive(0.1)  # a socket that is closed at once may take it along
         self.connection.close()
 
 

@@ -1,5 +1,5 @@
-// tests/data/golden/messages.txt against the codecs: every entry reads as its fields, and, but where
-// it is only to be decoded, the fields are written as its bytes.
+// tests/data/golden/messages.txt against the codecs: every entry reads as its fields, and, but
+// where it is only to be decoded, the fields are written as its bytes.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -143,8 +143,7 @@ void check_frame(const Entry& entry, Result<Variant> (*decode)(std::string_view)
   ASSERT_EQ(*size, bytes.size());
   const auto read = decode(std::string_view(bytes).substr(4));
   ASSERT_TRUE(read) << read.error().message;
-  std::visit(
-      [&](const auto& m) { EXPECT_EQ(fields_of(m), without_names(entry.fields())); }, *read);
+  std::visit([&](const auto& m) { EXPECT_EQ(fields_of(m), without_names(entry.fields())); }, *read);
   if (entry.read_only()) return;
   std::string written;
   executor::append_frame(written, *read);
@@ -160,10 +159,11 @@ void check_columns(const ordered_json& fields, const std::string& bytes) {
   }
   ordered_json failures = nullptr;
   for (const Failure& one : read->failures) {
-    failures.push_back({ToJson::of(one.code), one.message, one.exit_code, one.signal,
-                        test::to_hex(one.tuple)});
+    failures.push_back(
+        {ToJson::of(one.code), one.message, one.exit_code, one.signal, test::to_hex(one.tuple)});
   }
-  const ordered_json times = read->run_ns.empty() ? ordered_json(nullptr) : ordered_json(read->run_ns);
+  const ordered_json times =
+      read->run_ns.empty() ? ordered_json(nullptr) : ordered_json(read->run_ns);
   const ordered_json columns = {read->start_unix_us, times, outputs, failures, read->slot};
   EXPECT_EQ(columns, without_names(fields));
   std::string written;
