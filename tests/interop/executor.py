@@ -137,7 +137,8 @@ class Executor:
         self.socket = socket.socket(fileno=3)
         self.page = Page(4) if uses_page else NoPage()
         self.specs = {}  # of the jobs that are bound
-        self.queue = collections.deque()  # (position, job, tuple)
+        # (position, job, tuple) of one Work: the next is read when it is empty, for a Done must not span two.
+        self.queue = collections.deque()
         self.batch = None
         self.deaf = False  # it said Stopped: every Work is passed over until the next Bind
         self.send(1, version=1, uses_page=uses_page, offers=[dict(name=n, signature=s) for n, (s, _) in FUNCTIONS.items()])
