@@ -70,6 +70,7 @@ struct Loop::State {
     for (;;) {
       Duties duties = core.take_duties(now);
       wake_at = duties.wake_at;
+      for (const std::string& line : duties.news) log().info(line);
       const bool wrote = !duties.writes.empty();
       if (wrote) {
         writes_handed_over += duties.writes.size();
@@ -175,6 +176,8 @@ Result<Loop> Loop::bind(ChannelContext& context, LoopOptions options) {
     if (!bound) return tl::make_unexpected(bound.error());
   }
   options.core.durability = std::string(options.store->level());
+  options.core.version = FANMILL_VERSION;
+  options.core.addresses = channel->endpoints();
   return Loop(std::make_unique<State>(std::move(*channel), std::move(options)));
 }
 

@@ -26,7 +26,8 @@ class CsvWriter : public RowWriter {
   explicit CsvWriter(const WriterOptions& options)
       : columns_(options.columns.empty() ? all_columns() : options.columns),
         command_(options.command),
-        cells_(options.command) {
+        cells_(options.command),
+        header_written_(!options.header) {
     for (std::size_t i = 0; i < options.names.size(); ++i) {
       parameters_.push_back(parameter_column(i, options.names));
     }
@@ -146,7 +147,7 @@ class CsvWriter : public RowWriter {
   std::vector<Column> parameters_;  // what kParams stands for
   bool parameters_known_ = false;
   bool all_parameters_ = false;
-  bool header_written_ = false;
+  bool header_written_;
   std::uint64_t left_out_ = 0;
   std::string json_;
 };

@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <signal.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,10 +15,12 @@
 #include "producer/console.hpp"
 #include "producer/exit_code.hpp"
 #include "producer/failure_report.hpp"
+#include "producer/fd.hpp"
 #include "producer/job_log.hpp"
 #include "producer/private_run.hpp"
 #include "producer/progress.hpp"
 #include "producer/run_stats.hpp"
+#include "producer/signals.hpp"
 #include "producer/summary.hpp"
 #include "producer/writer_thread.hpp"
 #include "proto/find_broker.hpp"
@@ -39,33 +39,6 @@ constexpr auto kWriterPatience = 300ms;  // for a writer that waits for its read
 constexpr auto kFarewellTime = 200ms;    // for a last cancel to leave
 constexpr auto kLastRowsTime = 500ms;    // for what was done already, at a kill
 
-sigset_t signals_read() {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGTERM);
-  return set;
-}
-
-class Fd {
- public:
-  explicit Fd(int fd) : fd_(fd) {}
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  ~Fd() {
-    if (fd_ > STDERR_FILENO) close(fd_);
-  }
-  int get() const { return fd_; }
-  // Some file systems say only here that there was no room. The error number, or 0.
-  int close_now() {
-    const int fd = std::exchange(fd_, -1);
-    return fd <= STDERR_FILENO || close(fd) == 0 || errno == EINTR ? 0 : errno;
-  }
-
- private:
-  int fd_;
-};
-
 class Run {
  public:
   Run(MapOptions options, std::unique_ptr<TupleSource> source, int output,
@@ -80,7 +53,6 @@ class Run {
         progress_(mono_now()),
         shown_(console, options_.progress, options_.quiet, mono_now()),
         stats_(options_.order == RowOrder::kInput),
-        signals_(make_signal_fd()),
         chunk_tuples_(kFirstChunkTuples) {
     if (const auto total = source_->total()) progress_.total(*total);
     progress_.slots(options_.slots);
@@ -156,11 +128,6 @@ class Run {
   }
 
  private:
-  static int make_signal_fd() {
-    const sigset_t set = signals_read();
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-  }
-
   void feed() {
     for (int i = 0; feeding_ && !source_waits_ && i < kChunksPerTurn; ++i) {
       if (!session_.may_submit(job_)) return;
@@ -210,7 +177,7 @@ class Run {
   }
 
   void turn() {
-    std::vector<pollfd> fds{{.fd = signals_.get(), .events = POLLIN, .revents = 0},
+    std::vector<pollfd> fds{{.fd = signals_.fd(), .events = POLLIN, .revents = 0},
                             {.fd = writer_.event_fd(), .events = POLLIN, .revents = 0},
                             {.fd = worker_ended_fd_, .events = POLLIN, .revents = 0}};
     const bool may_feed = feeding_ && session_.may_submit(job_);
@@ -263,11 +230,7 @@ class Run {
   }
 
   void read_signals() {
-    signalfd_siginfo info{};
-    while (read(signals_.get(), &info, sizeof info) == sizeof info) {
-      ++interrupts_;
-      if (info.ssi_signo == SIGTERM) interrupts_ += 2;
-    }
+    interrupts_ = signals_.urgency();
     if (interrupts_ == 0) return;
     const bool first = !end_.interrupted;
     end_.interrupted = true;
@@ -345,7 +308,7 @@ class Run {
       if (done.reader_gone) end_.reader_gone = true;
       if (done.error && !end_.error) end_.error = done.error;
       if (done.finished) return;
-      pollfd fds[] = {{.fd = signals_.get(), .events = POLLIN, .revents = 0},
+      pollfd fds[] = {{.fd = signals_.fd(), .events = POLLIN, .revents = 0},
                       {.fd = writer_.event_fd(), .events = POLLIN, .revents = 0}};
       poll(fds, 2, -1);
       if (fds[0].revents != 0) {
@@ -395,7 +358,7 @@ class Run {
   Progress progress_;
   ProgressOutput shown_;
   RunStats stats_;
-  const Fd signals_;
+  SignalReader signals_;
 
   int worker_ended_fd_ = -1;
   JobHandle job_;
@@ -422,18 +385,6 @@ int tell(Console& console, const Error& error) {
 }
 
 }  // namespace
-
-void block_signals() {
-  const sigset_t set = signals_read();
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  signal(SIGPIPE, SIG_IGN);
-  signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is an error like a full disk
-}
-
-void unblock_signals() {
-  const sigset_t set = signals_read();
-  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
-}
 
 int run_map(MapOptions options, std::unique_ptr<TupleSource> source) {
   Console console(!options.quiet && options.progress != ProgressMode::kJson &&

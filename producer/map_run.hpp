@@ -35,21 +35,6 @@ struct MapOptions {
   }
 };
 
-// Blocks all signals that it reads (SIGINT, SIGTERM) for the calling thread and the threads made
-// from it; SIGPIPE and SIGXFSZ are ignored. To be called before any other thread exists.
-void block_signals();
-// Undoes it for the calling thread, where nobody reads them: Ctrl-C then ends the program.
-void unblock_signals();
-
-// While it lives they end the process, as it waits for whoever is at the other end of a named pipe.
-class SignalsEndIt {
- public:
-  SignalsEndIt() { unblock_signals(); }
-  SignalsEndIt(const SignalsEndIt&) = delete;
-  SignalsEndIt& operator=(const SignalsEndIt&) = delete;
-  ~SignalsEndIt() { block_signals(); }
-};
-
 // Returns the program's exit code. Everything that went wrong has been told on stderr.
 int run_map(MapOptions options, std::unique_ptr<TupleSource> source);
 

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -87,6 +89,43 @@ Result<std::uint64_t> parse_size(std::string_view text) {
                 fmt::format("\"{}\" is no size; for instance 64MiB, 10MB, 512k or 1G", text));
   }
   return static_cast<std::uint64_t>(*number * *unit);
+}
+
+std::string short_duration(std::chrono::nanoseconds time) {
+  using namespace std::chrono_literals;
+  const auto count = std::max<std::int64_t>(time.count(), 0);
+  if (count == 0) return "0s";
+  if (time < 1us) return fmt::format("{}ns", count);
+  if (time < 1ms) return fmt::format("{}µs", count / 1000);
+  if (time < 1s) return fmt::format("{}ms", count / 1'000'000);
+  const std::int64_t seconds = time / 1s;
+  const std::int64_t tenths = time / 100ms % 10;
+  if (seconds < 10 && tenths > 0) return fmt::format("{}.{}s", seconds, tenths);
+  if (seconds < 60) return fmt::format("{}s", seconds);
+  const auto two = [](std::int64_t large, char large_unit, std::int64_t small, char small_unit) {
+    return small == 0 ? fmt::format("{}{}", large, large_unit)
+                      : fmt::format("{}{}{}{}", large, large_unit, small, small_unit);
+  };
+  const std::int64_t minutes = seconds / 60;
+  if (minutes < 60) return two(minutes, 'm', seconds % 60, 's');
+  const std::int64_t hours = minutes / 60;
+  if (hours < 24) return two(hours, 'h', minutes % 60, 'm');
+  return two(hours / 24, 'd', hours % 24, 'h');
+}
+
+std::string short_size(std::uint64_t bytes) {
+  if (bytes < 1024) return bytes == 0 ? "0" : fmt::format("{}B", bytes);
+  static constexpr const char* kUnits[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  double size = static_cast<double>(bytes) / 1024;
+  std::size_t unit = 0;
+  while (size >= 999.5 && unit + 1 < std::size(kUnits)) {
+    size /= 1024;
+    ++unit;
+  }
+  if (size >= 99.95) return fmt::format("{:.0f}{}", size, kUnits[unit]);
+  std::string text = fmt::format("{:.1f}", size);
+  if (text.ends_with(".0")) text.resize(text.size() - 2);
+  return text + kUnits[unit];
 }
 
 }  // namespace fanmill::producer

@@ -246,7 +246,8 @@ void Agent::State::receive() {
       pool->job_is_stopped(stop->job);
     }
     if (const auto* refused = std::get_if<Refused>(&envelope->message)) {
-      log().error("the broker refused: {}", refused->message);
+      log().log(refused->code == ErrorCode::kConflict ? spdlog::level::warn : spdlog::level::err,
+                "the broker refused: {}", refused->message);
     }
     events.emplace_back(BrokerMessage{std::move(*envelope), std::move(received->blob)});
   }

@@ -95,7 +95,7 @@ void Dealer::on_freed(const ExecutorFreed& freed) {
   Slot* slot = slot_of(freed.slot);
   if (slot == nullptr || slot->stop != Slot::Stop::kAsked) return;
   take_back(slot->freed(freed.from));
-  answer_recall();
+  answer_recalls();
 }
 
 void Dealer::on_stopped(const ExecutorStopped& stopped) {
@@ -120,9 +120,9 @@ void Dealer::deal(Leave leave, MonoTime now) {
     recall_all_unstarted();
     return;
   }
-  if (leave.reports_flow && !recall_ && !draining_) refill(now);
+  if (leave.reports_flow && recalls_.empty() && !draining_) refill(now);
   steal_from_stuck(now);
-  if (leave.reports_flow && !recall_ && !draining_) steal_for_idle();
+  if (leave.reports_flow && recalls_.empty() && !draining_) steal_for_idle();
 }
 
 void Dealer::serve_timers(MonoTime now) {

@@ -88,7 +88,8 @@ class Dealer {
   void settle(const Piece& piece);
   void settle(HeldLease& lease, const std::vector<IndexRange>& tasks);
   void forget_job(JobId job);
-  void answer_recall();
+  void answer_recalls();
+  void answer(const RecallInHand& recall);
   // dealer_died.cpp
   void report_guilty(std::uint32_t slot, Piece guilty, const ExecutorDied& died, MonoTime now);
 
@@ -97,7 +98,7 @@ class Dealer {
   std::vector<Slot> slots_;
   WorkQueue queue_;
   std::vector<ExecutorDuty> duties_;
-  std::optional<RecallInHand> recall_;
+  std::vector<RecallInHand> recalls_;  // not answered yet
   std::uint32_t last_recall_ = 0;
   std::map<JobId, MonoTime> kills_;  // when running tasks of stopped jobs are killed
   bool draining_ = false;

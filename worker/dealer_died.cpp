@@ -74,7 +74,7 @@ void Dealer::on_died(const ExecutorDied& died, MonoTime now) {
     return std::pair(a.lease->job->id, a.tasks.first) < std::pair(b.lease->job->id, b.tasks.first);
   });
   take_back(unharmed);
-  answer_recall();
+  answer_recalls();
 }
 
 void Dealer::report_guilty(std::uint32_t index, Piece guilty, const ExecutorDied& died,

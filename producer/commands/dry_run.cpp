@@ -13,6 +13,7 @@
 #include "producer/map_run.hpp"
 #include "producer/preview.hpp"
 #include "producer/private_run.hpp"
+#include "producer/signals.hpp"
 #include "proto/nearest.hpp"
 #include "proto/signature.hpp"
 

@@ -1,6 +1,7 @@
 #include "producer/commands/option_groups.hpp"
 
 #include <array>
+#include <cstddef>
 #include <initializer_list>
 
 namespace fanmill::producer {
@@ -27,6 +28,9 @@ const std::array kGroups{
 }  // namespace
 
 void group_options(CLI::App& app) {
+  // A few options need no headings.
+  constexpr std::size_t kFew = 8;
+  if (app.get_options().size() <= kFew) return;
   for (const Group& group : kGroups) {
     for (const char* name : group.options) {
       if (CLI::Option* option = app.get_option_no_throw(name)) option->group(group.heading);

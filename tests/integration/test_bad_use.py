@@ -186,6 +186,32 @@ FAILED = [
     Case(1, "exec ::: a -- ./directory", ("cannot run './directory'", "Permission denied")),
 ]
 
+NOWHERE = "--broker ipc:///nowhere/x"
+NO_BROKER = ("no broker named", "--broker producer.join", "FANMILL_BROKER")
+ASKING = [Case(2, words, NO_BROKER) for words in (
+    "jobs", "show", "workers", "status", "cancel last", "pause last", "resume last", "close last", "forget last")] + [
+    Case(3, "%s %s" % (words, NOWHERE), ("no broker listens at /nowhere/x", "fanmill broker --listen ipc:///nowhere/x"))
+    for words in ("jobs", "show", "workers", "status", "functions", "cancel last", "forget all")] + [
+    Case(2, words, ("no job named", "for instance: fanmill %s last" % words.split()[0], "fanmill jobs"))
+    for words in ("cancel", "pause", "resume", "close", "forget")] + [
+    Case(2, "jobs --broker nowhere.join", ("nowhere.join does not exist", "producer.join", "broker's host")),
+    Case(2, "jobs --broker plain", ("plain", "no join file|others may read")),
+    Case(2, "status --broker tcp://192.0.2.1:5", ("tcp://192.0.2.1:5", "join file", "producer.join")),
+    Case(2, "workers --broker http://x", ("http://x", "ipc://PATH")),
+    Case(2, "jobs --broker " + LONG, ("allows 107", "shorter")),
+    Case(2, "jobs --state runing " + NOWHERE, ('no state "runing"', "did you mean running", "waiting, paused")),
+    Case(2, "jobs --state done, " + NOWHERE, ('no state ""', "running, waiting")),
+    Case(2, "jobs --nope", ("no option --nope", "--help")),
+    Case(2, "jobs --al", ("no option --al", "did you mean --all")),
+    Case(2, "show --json=5", ("--json takes no value",)),
+    Case(2, "status extra", ('"extra"', "one word too many", "--help")),
+    Case(2, "cancel --now --grace 5s last " + NOWHERE, ("--now and --grace",)),
+    Case(2, "cancel --grace soon last " + NOWHERE, ("--grace", '"soon" is no duration', "90s")),
+    Case(2, "pause --grace 5s last " + NOWHERE, ("no option --grace", "--help")),
+    Case(2, "functions --plugin x.so --broker ipc:///tmp/x", ("--plugin x.so", "fanmill worker")),
+    Case(2, "cancle last", ('no command "cancle"', "did you mean cancel")),
+]
+
 
 @serial
 class BadUse(FanmillTest):
@@ -225,6 +251,9 @@ class BadUse(FanmillTest):
 
     def test_broker_and_worker(self):
         self.check(PROGRAMS)
+
+    def test_asking_and_steering(self):
+        self.check(ASKING)
 
     def test_commands_that_cannot_run_are_failed_tasks(self):
         self.check(FAILED)

@@ -151,6 +151,23 @@ class Docs(DocTest):
             with self.subTest(lines[0]):
                 self.assertEqual(self.run_shells(lines), numbers)
 
+    def test_readme_block_that_asks_and_steers(self):
+        block, = [code_of(lines) for _, _, lines, reason in blocks_of((ROOT / "README.md").read_text())
+                  if reason and "at a broker with a job" in reason]
+        self.assertRegex(block[0], "^export FANMILL_BROKER=ipc:///tmp/mill/broker$")
+        endpoint = self.env["FANMILL_BROKER"] = "ipc://%s/mill/broker" % self.dir
+        self.fanmill("broker", "--listen", endpoint).wait_for_stderr("results are kept")
+        self.fanmill("worker", "--broker", endpoint)
+        job = self.fanmill("map", "--wait-workers", "20s", "--format", "jsonl", "sleep", ":::", *["0.05"] * 1000)
+        job.wait_for_lines(1)
+        for line in block[1:]:
+            with self.subTest(line):
+                run = self.pipeline(line)
+                self.assertEqual(run.code, 0, run)
+                self.assertGreaterEqual(run.stdout.lines, 1, run)
+        self.assertEqual(job.wait().code, 1)
+        self.assertIn('"cancelled"', job.out())
+
     def literal_blocks(self, page):
         lines = page.read_text().replace("\\-", "-").replace("\\e", "\\").splitlines()
         for begin in (i for i, line in enumerate(lines) if line.startswith(".Bd -literal")):
@@ -276,7 +293,25 @@ class Help(DocTest):
 
     def test_examples_of_functions(self):
         self.compile_norm()
-        self.run_examples(self.examples("functions"))
+        self.run_examples(self.without_broker(self.examples("functions")))
+
+    def test_examples_of_what_asks_and_steers(self):
+        self.env["FANMILL_BROKER"] = "mill/producer.join"
+        endpoint = "ipc://%s/broker" % self.dir
+        self.fanmill("broker", "--listen", "tcp://127.0.0.1:0", "--listen", endpoint, "--keys", "mill").wait_for_stderr("results are kept")
+        self.fanmill("worker", "--broker", "mill/worker.join", "--slots", "1")
+        for name, key, more in (("a", "1", ()), ("resize", "2", ()), ("b", "3", ("open",))):
+            kept = self.start(BIN / "fanmill-kept-job", endpoint, name, key, "2", *more).wait()
+            self.assertEqual(kept.code, 0, kept)
+        # In this order every job is what the examples take it for.
+        for command in ("jobs", "show", "workers", "status", "functions", "pause", "resume", "close", "cancel", "forget"):
+            examples = self.examples(command)
+            for example in examples if command != "functions" else [one for one in examples if "broker" in one]:
+                with self.subTest(example):
+                    if "jq" in example and not shutil.which("jq"):
+                        continue
+                    run = self.pipeline("set -o pipefail; " + example)
+                    self.assertEqual(run.code, 0, run)
 
     def test_examples_of_broker(self):
         self.assertEqual(self.run_shells(self.examples("broker")), "".join("%d\n" % i for i in range(1, 11)))

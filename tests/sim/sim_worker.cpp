@@ -189,13 +189,16 @@ void SimWorker::begin_executor(std::uint32_t slot) {
   executor::Hello hello;
   hello.version = kExecutorProtocolVersion;
   hello.uses_page = true;
-  for (const std::string& function : plan_.functions) hello.offers.push_back({function, "(...)"});
+  for (const std::string& function : plan_.functions)
+    hello.offers.push_back({function, plan_.signature});
   executor_says(slot, world_.random.magnitude(200us, 20ms), worker::ExecutorReady{slot, hello});
 }
 
 bool SimWorker::carry_out(worker::AgentDuties duties) {
   bool again = false;
   if (duties.reconnect) reconnect();
+  for (worker::ToSend& send : duties.send)
+    if (auto* hello = std::get_if<WorkerHello>(&send.message)) hello->labels = plan_.labels;
   for (const worker::ToSend& send : duties.send)
     world_.oracle.agent_emits(instance_, send.message, send.session);
   for (const worker::ToSend& send : duties.send) {

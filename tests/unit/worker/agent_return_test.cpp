@@ -79,6 +79,25 @@ TEST(AgentRecall, ReachesWhatWaitsAtExecutorsButNeverWhatStarted) {
   h.silent();
 }
 
+TEST(AgentRecall, OfSeveralJobsAtOnceIsAnsweredForEach) {
+  Harness h(1);
+  h.start();
+  h.lease(make_lease(1, 5, 0, 4));
+  h.lease(make_lease(2, 6, 0, 3, kOtherJob));
+  h.duties.clear();
+  h.done(0, 0, 1, 300us);  // 1 and 2 are at the executor
+  h.sent.clear();
+  h.duties.clear();
+  h.from_broker(Recall{1, kJob, 4});
+  h.from_broker(Recall{2, kOtherJob, 3});
+  h.expect_duty<LowerEnd>();
+  h.silent();
+  h.step(ExecutorFreed{0, 2});
+  EXPECT_EQ(h.expect_returned({{{2}, 2}}).recall, 1u);
+  EXPECT_EQ(h.expect_returned({{{0}, 3}}).recall, 2u);
+  h.silent();
+}
+
 TEST(AgentRecall, WithNothingToGiveIsAnsweredByAnEmptyReturned) {
   Harness h(1);
   h.start();
@@ -135,6 +154,32 @@ TEST(AgentStopJob, WithoutKillLetsRunningTasksFinish) {
   h.from_broker(StopJob{kJob, CancelJob::kNoKill});
   h.pass(900ms);
   h.silent();
+}
+
+TEST(AgentStopJob, SaidAgainPutsTheKillingOffNoFurther) {
+  Harness h(1);
+  h.start();
+  h.lease(make_lease(1, 5, 0, 1));
+  h.duties.clear();
+  h.step(ExecutorProgress{0, 1, 0});
+  h.from_broker(StopJob{kJob, 500});
+  h.pass(400ms);
+  h.from_broker(StopJob{kJob, 500});
+  h.from_broker(StopJob{kJob, CancelJob::kNoKill});
+  h.silent();
+  h.pass(100ms);
+  h.expect_duty<KillExecutor>();
+}
+
+TEST(AgentStopJob, WithLessGraceKillsSooner) {
+  Harness h(1);
+  h.start();
+  h.lease(make_lease(1, 5, 0, 1));
+  h.duties.clear();
+  h.step(ExecutorProgress{0, 1, 0});
+  h.from_broker(StopJob{kJob, 500});
+  h.from_broker(StopJob{kJob, 0});
+  h.expect_duty<KillExecutor>();
 }
 
 TEST(AgentStopJob, LeavesOtherJobsAlone) {
