@@ -395,6 +395,7 @@ int run_map(MapOptions options, std::unique_ptr<TupleSource> source) {
     auto started = PrivateRun::start(context, {.slots = options.slots,
                                                .allow_exec = true,
                                                .plugins = options.plugins,
+                                               .own_executor = options.own_executor,
                                                .results_cap = options.spill_max});
     if (!started) return tell(console, started.error());
     here.emplace(std::move(*started));

@@ -25,6 +25,7 @@ struct MapOptions {
   std::uint32_t slots = 0;                 // of a private run; 0: the cores this process may use
   std::uint64_t spill_max = limits::kResultsCap;  // of a private run
   std::vector<std::string> plugins = {};          // of a private run
+  std::string own_executor = {};                  // of a private run
   bool quiet = false;
   ProgressMode progress = ProgressMode::kAuto;
 

@@ -113,12 +113,13 @@ tl::expected<Agent, Error> Agent::make(ChannelContext& context, AgentOptions opt
   }
   if (options.name.empty()) options.name = host_name() + "-" + std::to_string(getpid());
   options.name.resize(std::min(options.name.size(), limits::kNameBytesMax));
+  if (!options.own_executor.empty()) options.executor_path = options.own_executor;
   if (options.executor_path.empty()) options.executor_path = executor_beside_program();
 
   auto state = std::make_unique<State>(context, std::move(options));
   const AgentOptions& told = state->options;
-  if (!told.plugins.empty()) {
-    auto offers = probe_executor({told.executor_path, told.plugins});
+  if (!told.plugins.empty() || !told.own_executor.empty()) {
+    auto offers = probe_executor({told.executor_path, told.plugins, told.own_executor});
     if (!offers) return tl::make_unexpected(std::move(offers.error()));
   }
   auto files = allow_files_of(told.slots);

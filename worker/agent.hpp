@@ -22,6 +22,8 @@ struct AgentOptions {
   std::string executor_path;  // empty: fanmill-executor beside the running program
   bool allow_exec = false;    // offer to run commands
   std::vector<std::string> plugins = {};  // shared libraries whose functions are offered
+  // A program of the user's in the place of fanmill-executor, alone: neither commands nor plugins.
+  std::string own_executor = {};
   // The process is the agent's own: it becomes the subreaper of what commands leave behind, and
   // waits for every child. Not so in a program that has children of its own.
   bool adopt_orphans = true;
@@ -34,7 +36,8 @@ struct AgentOptions {
 
 class Agent {
  public:
-  // Starts nothing yet, but an executor that shows whether the plugins can be used (kUsage if not).
+  // Starts nothing yet, but an executor that shows whether the plugins, or the user's own program,
+  // can be used (kUsage if not).
   // kSystem where the executor program is missing.
   static tl::expected<Agent, Error> make(ChannelContext& context, AgentOptions options);
   Agent(Agent&&) noexcept;

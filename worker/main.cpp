@@ -150,6 +150,10 @@ int main(int argc, char** argv) {
                  "be gone so long after the start, and take nothing that would not end by then; "
                  "what still runs is dealt again: 30m, 8h")
       ->type_name("DURATION");
+  app.add_option("--executor", options.own_executor,
+                 "a program of one's own that runs the tasks, in any language (proto/PROTOCOL.md, "
+                 "section 2)")
+      ->type_name("PROGRAM");
   app.add_flag("-v,--verbose", verbose, "log what happens, not only what goes wrong");
   app.formatter(std::make_shared<fanmill::HelpFormatter>(
       "Usage: fanmill worker --broker FILE|ENDPOINT [OPTIONS]"));
@@ -162,6 +166,14 @@ int main(int argc, char** argv) {
     return kUsageError;
   }
 
+  if (!options.own_executor.empty() && (options.allow_exec || !options.plugins.empty())) {
+    std::fprintf(
+        stderr,
+        "fanmill-worker: --executor %s offers what it says itself; for commands or plugins "
+        "start a worker of their own\n",
+        options.own_executor.c_str());
+    return kUsageError;
+  }
   if (slots != "auto") {
     const CLI::Range range(1, static_cast<int>(limits::kSlotsMax));
     if (!CLI::detail::lexical_cast(slots, options.slots) || !range(slots).empty()) {

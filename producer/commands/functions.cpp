@@ -33,7 +33,7 @@ constexpr const char* kFooter =
 A signature is (NAME: TYPE = DEFAULT, ...) -> TYPE; a ? behind a type means "or null", ... takes anything.
 With --json: {"schema":1,"functions":[{"name":"sleep","signature":"(seconds: float) -> null"}, ...]}, by name;
 at a broker each also has "workers" and "slots": how many offer it.
-Exit status: 0, 2 a plugin that cannot be used, 3 no executor runs here, or no broker answers.)";
+Exit status: 0, 2 a plugin or program that cannot be used, 3 no executor runs here, or no broker answers.)";
 
 void print_table(const std::vector<FunctionOffer>& offers) {
   std::size_t width = 0;
@@ -81,18 +81,25 @@ int functions_command(std::vector<std::string> args) {
   CLI::App app("Lists the functions that can be called, with their signatures.",
                "fanmill functions");
   std::vector<std::string> plugins;
+  std::string executor;
   std::string broker;
   bool json = false;
-  set_usage(app, "Usage: fanmill functions [--plugin FILE]... [--broker FILE|ENDPOINT] [--json]");
+  set_usage(app,
+            "Usage: fanmill functions [--plugin FILE]... [--executor PROGRAM] [--broker "
+            "FILE|ENDPOINT] [--json]");
   add_plugin_option(app, plugins);
+  add_executor_option(app, executor);
   add_broker_option(app, broker, "What its workers offer: its producer.join, or ipc://PATH");
   app.add_flag("--json", json, "One JSON object instead of a table");
   app.footer(kFooter);
   if (const auto code = parse_words(app, command, std::move(args))) return *code;
   const auto files = checked_plugins(plugins, broker);
   if (!files) return tell(files.error());
+  if (const auto checked = check_executor(executor, plugins, broker); !checked) {
+    return tell(checked.error());
+  }
   if (!broker.empty()) return functions_of_broker(broker, json);
-  auto offers = private_offers(*files);
+  auto offers = private_offers(*files, executor);
   if (!offers) return tell(offers.error());
   if (json) {
     print_json(*offers);

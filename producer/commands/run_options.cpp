@@ -158,7 +158,10 @@ void add_private_run_options(CLI::App& app, RunOptions& options, bool command) {
   app.add_option("-j,--slots", options.slots, "Tasks at a time in a private run: a number, or auto")
       ->type_name("N")
       ->capture_default_str();
-  if (!command) add_plugin_option(app, options.plugins);
+  if (!command) {
+    add_plugin_option(app, options.plugins);
+    add_executor_option(app, options.executor);
+  }
   app.add_option("--spill-max", options.spill_max,
                  "Results that wait to be read, beyond 64MiB in a temporary file; at so many no "
                  "further task starts (private run; default 4GiB)")
@@ -234,6 +237,10 @@ Result<MapOptions> RunOptions::resolve(JobOptions job) const {
   auto files = checked_plugins(plugins, broker);
   if (!files) return tl::make_unexpected(files.error());
   out.plugins = std::move(*files);
+  if (auto checked = check_executor(executor, plugins, broker); !checked) {
+    return tl::make_unexpected(checked.error());
+  }
+  out.own_executor = executor;
   if (!output.empty() && output != "-") out.output_path = output;
   if (format == "jsonl") out.writer.format = OutputFormat::kJsonLines;
   if (format == "csv") out.writer.format = OutputFormat::kCsv;
@@ -369,7 +376,8 @@ int run_with_input(const std::string& command, const RunOptions& options, JobOpt
       return dry_run_commands(**source, resolved->job.spec, options.quiet);
     }
     const auto told = options.broker.empty()
-                          ? tell_signature(**source, resolved->job.spec.function, resolved->plugins)
+                          ? tell_signature(**source, resolved->job.spec.function, resolved->plugins,
+                                           resolved->own_executor)
                           : Result<void>();
     if (!told) return usage_error(command, told.error().message);
     return dry_run_tuples(**source, options.quiet);

@@ -45,6 +45,7 @@ struct RunOptions {
   std::vector<std::string> where;  // NAME=VALUE
   std::int32_t priority = 0;
   std::vector<std::string> plugins;
+  std::string executor;
   std::uint32_t retries = 0;
   bool dry_run = false;
   bool unordered = false;
