@@ -10,6 +10,7 @@
 
 #include "proto/codec.hpp"
 #include "proto/log.hpp"
+#include "proto/seldom.hpp"
 
 namespace fanmill::broker {
 namespace {
@@ -47,6 +48,7 @@ struct Loop::State {
   std::string header;  // reused for every message
   std::optional<MonoTime> wake_at;
   bool stop_seen = false;
+  Seldom strangers;  // that the log has named
 
   int receive(MonoTime now) {
     int taken = 0;
@@ -55,6 +57,7 @@ struct Loop::State {
       if (!received) break;
       auto envelope = decode_to_broker(received->header);
       if (!envelope) {
+        tell_malformed(envelope.error(), now);
         core.step(MalformedArrived{received->peer, envelope.error()}, now);
         continue;
       }
@@ -62,6 +65,24 @@ struct Loop::State {
                 now);
     }
     return taken;
+  }
+
+  void tell_malformed(const Error& error, MonoTime now) {
+    const std::string sender = channel.last_sender();
+    if (!strangers.may_tell(sender, now)) return;
+    log().warn("{} {}: {}", sender,
+               error.code == ErrorCode::kVersion ? "was refused" : "sent what is no message",
+               error.message);
+  }
+
+  void tell_broken_off(MonoTime now) {
+    for (const std::string& caller : channel.broken_off()) {
+      if (!strangers.may_tell(caller, now)) continue;
+      log().warn(
+          "{} was refused: it has the join file of another broker, or is no fanmill; copy the join "
+          "file from this host again",
+          caller);
+    }
   }
 
   // Carries out what the core asks for until it asks for nothing more: a store that is durable at
@@ -154,7 +175,10 @@ struct Loop::State {
       }
       last = now;
       const int taken = receive(now);
-      if (taken == 0) core.step(Tick{}, now);
+      if (taken == 0) {
+        core.step(Tick{}, now);
+        tell_broken_off(now);
+      }
       work(now);
       if (stop_seen) return;
       if (taken < kMessagesPerTurn) wait(now);

@@ -132,6 +132,10 @@ struct Client::State {
       if (envelope) {
         session.message(*envelope, in->blob, mono_now());
       } else {
+        if (envelope.error().code == ErrorCode::kVersion) {
+          connect_error = Error{ErrorCode::kVersion, "the broker at " + address.endpoint + ": " +
+                                                         envelope.error().message};
+        }
         session.garbled(envelope.error(), mono_now());
       }
     }

@@ -286,7 +286,7 @@ void Agent::State::receive() {
 
 void Agent::State::perform(AgentDuties& duties) {
   if (!duties.drains_because.empty() && !options.reconnect_quietly) {
-    log().info("leaves: {}; finishes what runs, gives back the rest", duties.drains_because);
+    log().info("{}", duties.drains_because);
   }
   if (duties.reconnect) {
     if (channel && last_trouble.empty()) {

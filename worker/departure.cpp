@@ -55,11 +55,12 @@ std::string_view Departure::reason(Leave leave) {
     case Leave::kNotYet:
       return {};
     case Leave::kIdle:
-      return "nothing to do for so long (--idle-timeout)";
+      return "nothing to do for so long (--idle-timeout): leaves";
     case Leave::kInTime:
-      return "another task would not end in time (--time-limit)";
+      return "another task would not end in time (--time-limit): finishes what runs, gives back "
+             "the rest";
     case Leave::kAtOnce:
-      return "its time is over (--time-limit)";
+      return "the time is over (--time-limit): kills what runs, gives all of it back";
   }
   return {};
 }
