@@ -325,6 +325,7 @@ class Help(DocTest):
             "worker.join": ("fanmill broker --listen tcp://0.0.0.0:7070 --keys .", "fanmill map --broker producer.join identity ::: 1", "1\n"),
             "--allow-exec": (over_ipc, "fanmill exec" + at_broker + "echo ::: a b", "a\nb\n"),
             "--plugin": (over_ipc, "fanmill map" + at_broker + "norm points.csv", "5.0\n"),
+            "--label": ("fanmill broker --listen tcp://0.0.0.0:7070 --keys .", "fanmill map --broker producer.join identity ::: 1", "1\n"),
         }
         examples = self.examples("worker")
         self.assertEqual(len(examples), len(around))
