@@ -242,7 +242,9 @@ class Worker:
             if self.session:
                 self.connect()
         elif name == "Refused":
-            raise SystemExit("refused: " + fields.message)
+            print("refused: " + fields.message, file=sys.stderr)
+            if not self.session:
+                raise SystemExit(1)  # of the hello; within a session it is for people alone
         elif name == "HeartbeatReply":
             self.renew(fields.number)
             if fields.list_wanted:
