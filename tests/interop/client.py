@@ -330,6 +330,8 @@ class Client:
                 raise job.error
 
     def take(self, name, session, fields, blob):
+        if self.session and session not in (0, self.session):
+            return
         if name == "ProducerWelcome":
             if (fields.instance, fields.attempt) == (self.instance, self.attempt) and not self.session:
                 self.session, self.pause = session, 0.1

@@ -1,4 +1,5 @@
 """The Python client against a real broker and real workers."""
+import os
 import pathlib
 import time
 import unittest
@@ -225,6 +226,11 @@ class ClientOverTcp(Client, Tcp, Mill):
     def test_a_join_file_of_another_role_is_not_used(self):
         with self.assertRaises(ValueError):
             client.Client(self.for_worker)
+
+    def test_a_join_file_that_others_may_read_is_not_used(self):
+        os.chmod(self.for_producer, 0o640)
+        with self.assertRaises(ValueError):
+            client.Client(self.for_producer)
 
 
 if __name__ == "__main__":

@@ -235,6 +235,8 @@ class Worker:
 
     # ---- what comes ----
     def take(self, name, session, fields, blob):
+        if self.session and session not in (0, self.session):
+            return
         if name == "WorkerWelcome":
             if (fields.instance, fields.attempt) == (self.instance, self.attempt) and not self.session:
                 self.welcome(session, fields)
