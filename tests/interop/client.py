@@ -83,12 +83,22 @@ class Job:
     def run(self, tuples):
         """Submits the tuples and yields the rows meanwhile. Of a job that was open before, the broker has some already:
         those are pulled again and passed over, so give the same ones."""
-        source = iter(tuples)
-        self.gather()
-        more = True
-        while more or not self.ended():
+        source, more = iter(tuples), True
+
+        def feed():
+            nonlocal more
             while more and len(self.chunks) < WAITING_CHUNKS:
                 more = self.take_chunk(source)
+
+        feed()
+        yield from self.read(feed)
+
+    def read(self, meanwhile=lambda: None):
+        """Yields the rows from the cursor on, until the job has ended, or in the order recorded all that is there is read."""
+        self.gathering = True
+        self.ask_for_rows()
+        while not self.ended():
+            meanwhile()
             self.client.turn(0 if self.rows else 0.2)
             yield from self.take_rows()
 
@@ -114,10 +124,6 @@ class Job:
 
     def close(self):
         self.total = self.cut
-
-    def gather(self):
-        self.gathering = True
-        self.ask_for_rows()
 
     def take_rows(self):
         """The rows that came, acknowledged when the caller comes back for more: it has taken care of them."""
@@ -324,6 +330,8 @@ class Client:
                 raise job.error
 
     def take(self, name, session, fields, blob):
+        if self.session and session not in (0, self.session):
+            return
         if name == "ProducerWelcome":
             if (fields.instance, fields.attempt) == (self.instance, self.attempt) and not self.session:
                 self.session, self.pause = session, 0.1

@@ -1,4 +1,6 @@
 """The Python client against a real broker and real workers."""
+import os
+import pathlib
 import time
 import unittest
 
@@ -143,6 +145,70 @@ class Client:
         self.assertEqual(job.counts.dead_lettered, 1)
         mill.goodbye()
 
+    def test_questions_are_answered_with_the_keys_of_the_page(self):
+        self.real_worker("real")
+        mill = self.connect()
+        job = mill.open("asked", "identity", priority=3)
+        self.assertEqual(len(list(job.run((i,) for i in range(10)))), 10)
+        told, = mill.ask("jobs", "asked")
+        self.assertEqual((told["id"], told["name"], told["function"], told["state"], told["priority"]),
+                         ("%x-%d" % (job.id >> 32, job.id & 0xFFFFFFFF), "asked", "identity", "done", 3))
+        self.assertEqual((told["counts"]["succeeded"], told["closed"]), (10, True))
+        self.assertLessEqual(self.keys_of_jobs(detail=False), set(told))
+        detail, = mill.ask("job detail", told["id"])
+        self.assertLessEqual(self.keys_of_jobs(detail=True), set(detail))
+        worker, = mill.ask("workers")
+        self.assertEqual((worker["name"], worker["slots"], worker["state"], worker["done"]), ("real", 2, "active", 10))
+        self.assertIn("identity", [function["name"] for function in worker["functions"]])
+        status = mill.ask("status")
+        self.assertEqual((status["schema"], status["workers"], status["slots"], status["producers"]), (1, 1, 2, 1))
+        with self.assertRaises(client.Refused) as refused:
+            mill.ask("job detail", "nobody")
+        self.assertEqual(wire.ENUMERATIONS["code"][refused.exception.code], "not found")
+        mill.goodbye()
+
+    def keys_of_jobs(self, detail):
+        """The first column of the table of 1.9."""
+        page = (pathlib.Path(__file__).parent.parent.parent / "proto" / "PROTOCOL.md").read_text()
+        table = page[page.index("**Jobs** and **job detail**"):page.index("**Workers**: an array")]
+        rows = [line.strip("|").split("|") for line in table.splitlines() if line.startswith("| ") and "---" not in line][1:]
+        return {key.strip() for keys, told in rows if detail or "detail only" not in told for key in keys.split(",")}
+
+    def test_a_paused_job_goes_on_when_it_is_resumed(self):
+        self.real_worker("real")
+        mill = self.connect()
+        job = mill.open("steered", "sleep")
+        rows = job.run((0.01,) for _ in range(100))
+        next(rows)
+        told, = mill.steer([job.id], "pause")
+        self.assertEqual(told["state"], "paused")
+        told, = mill.steer([job.id], "resume")
+        self.assertNotEqual(told["state"], "paused")
+        self.assertEqual(len(list(rows)), 99)
+        with self.assertRaises(client.Refused):
+            mill.steer([job.id, 12345], "forget")  # one does not exist: nothing is done
+        self.assertEqual(len(mill.ask("jobs", "steered")), 1)
+        mill.steer([job.id], "forget")
+        self.assertEqual(mill.ask("jobs"), [])
+        mill.goodbye()
+
+    def test_pushes_of_several_keys_are_taken_once_each(self):
+        self.real_worker("real")
+        mill, other = self.connect(), self.connect()
+        job = mill.open("pushed", "identity")
+        self.assertEqual(mill.push(job.id, "left", [("l", i) for i in range(5000)]), 2)
+        self.assertEqual(other.push(job.id, "right", [("r", 0)]), 1)
+        self.assertEqual(other.push(job.id, "left", []), 2)  # where it stands
+        self.assertEqual(other.push(job.id, "left", [("l", "again")], sequence=0), 2)  # taken before: nothing
+        self.assertEqual(mill.push(job.id, "left", [("l", 5000)], sequence=2), 3)
+        order = wire.ENUMERATIONS["order"].index("recorded")
+        mill.steer([job.id], "close")
+        self.assertEqual([row.index for row in job.read()], list(range(5002)))
+        reader = other.open("pushed", "identity", order=order)
+        self.assertEqual([row.index for row in reader.read()], list(range(5002)))
+        mill.goodbye()
+        other.goodbye()
+
     def test_refusals_say_why(self):
         mill = self.connect()
         with self.assertRaises(client.Refused) as refused:
@@ -160,6 +226,11 @@ class ClientOverTcp(Client, Tcp, Mill):
     def test_a_join_file_of_another_role_is_not_used(self):
         with self.assertRaises(ValueError):
             client.Client(self.for_worker)
+
+    def test_a_join_file_that_others_may_read_is_not_used(self):
+        os.chmod(self.for_producer, 0o640)
+        with self.assertRaises(ValueError):
+            client.Client(self.for_producer)
 
 
 if __name__ == "__main__":

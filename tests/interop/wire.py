@@ -4,6 +4,7 @@ The tables below are the page's own words, and a test compares them with it. A m
 are attributes too, parts within it likewise. See client.py, worker.py and executor.py for who says what when.
 """
 import collections
+import os
 import re
 import struct
 
@@ -296,6 +297,8 @@ class Connection:
         endpoint = str(where)
         if "://" not in endpoint:
             with open(where) as file:
+                if os.fstat(file.fileno()).st_mode & 0o077:
+                    raise ValueError("others may read the keys in %s" % where)
                 join = dict(line.rstrip("\n").split(" ", 1) for line in file if " " in line)
             if join["role"] != role:
                 raise ValueError("%s is for a %s, not for a %s" % (where, join["role"], role))

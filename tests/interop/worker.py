@@ -235,6 +235,8 @@ class Worker:
 
     # ---- what comes ----
     def take(self, name, session, fields, blob):
+        if self.session and session not in (0, self.session):
+            return
         if name == "WorkerWelcome":
             if (fields.instance, fields.attempt) == (self.instance, self.attempt) and not self.session:
                 self.welcome(session, fields)
@@ -242,7 +244,9 @@ class Worker:
             if self.session:
                 self.connect()
         elif name == "Refused":
-            raise SystemExit("refused: " + fields.message)
+            print("refused: " + fields.message, file=sys.stderr)
+            if not self.session:
+                raise SystemExit(1)  # of the hello; within a session it is for people alone
         elif name == "HeartbeatReply":
             self.renew(fields.number)
             if fields.list_wanted:
