@@ -20,9 +20,9 @@ constexpr const char* kJob =
     "last (the one opened last), an id (9f3c21ab-3), the number in it (3), a name or a key";
 
 constexpr const char* kGatherFooter =
-    R"(With -o FILE, how far the rows are safe in it is kept in FILE.cursor until the job has ended: said again
-after whatever interrupted it, the same line goes on there, and FILE has every row once. Several may
-gather one job, each at its own pace.
+    R"(With -o FILE, how far the rows are safe in it is kept in FILE.cursor until the job has ended: said
+again after whatever interrupted it, the same line goes on there, and FILE has every row once.
+Several may gather one job, each at its own pace.
 
 Examples:
   fanmill gather last -o out.jsonl --format jsonl

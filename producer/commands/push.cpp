@@ -16,8 +16,8 @@ namespace fanmill::producer {
 namespace {
 
 constexpr const char* kFooter =
-    R"(INPUT is as of fanmill map (fanmill map --help); the tuples go to the end of the job, in their order. Several
-may push into one job.
+    R"(INPUT is as of fanmill map (fanmill map --help); the tuples go to the end of the job, in their
+order. Several may push into one job.
 
 Examples:
   fanmill push stream more.jsonl

@@ -177,8 +177,8 @@ class Steering(Asking):
 
     def test_what_runs_is_killed_after_the_grace_and_not_before(self):
         self.worker("one", 1, "--allow-exec")
-        job = self.fanmill("exec", "--quiet", "sleep", "{}", ":::", "100")
-        wait_until(lambda: self.told("jobs") and self.told("jobs")[0]["counts"]["running"], "a running command")
+        job = self.fanmill("exec", "--quiet", ":::", "100", "--", "sh", "-c", 'trap "" TERM; : > started; exec sleep "$1"', "sh", "{}")
+        wait_until((self.dir / "started").exists, "a running command, which is told and takes no notice")
         run = self.run_fanmill("cancel", "--grace", "1h", "last")
         self.assertRegex(run.out(), r"^cancelled \S+ .*: 0 done, 0 cancelled, 1 at workers, killed after 1h\n$")
         self.assertTrue(job.running())

@@ -72,10 +72,10 @@ TEST(JobReport, HasEveryKey) {
   stage.results("w", 1, 0, 1, Outcome::kFailed, 1ms, 30);
   const json told = job(stage);
   EXPECT_THAT(keys_of(told),
-              UnorderedElementsAre("id", "name", "key", "function", "command", "state", "reason",
-                                   "priority", "where", "age_ms", "ended_ms", "closed", "kept",
-                                   "keep_ms", "counts", "rate", "mean_ns", "eta_ms", "producer",
-                                   "tuple_bytes", "result_bytes"));
+              UnorderedElementsAre("id", "name", "key", "function", "command", "names", "state",
+                                   "reason", "priority", "where", "age_ms", "ended_ms", "closed",
+                                   "kept", "keep_ms", "counts", "rate", "mean_ns", "eta_ms",
+                                   "producer", "tuple_bytes", "result_bytes"));
   EXPECT_EQ(told.at("id"), "1-1");
   EXPECT_EQ(told.at("name"), "sweep");
   EXPECT_EQ(told.at("key"), "key");

@@ -181,8 +181,10 @@ TEST(AgentStopJob, SaidAgainPutsTheKillingOffNoFurther) {
   h.duties.clear();
   h.step(ExecutorProgress{0, 1, 0});
   h.from_broker(StopJob{kJob, 500});
+  h.expect_duty<TellStopped>();
   h.pass(400ms);
   h.from_broker(StopJob{kJob, 500});
+  h.expect_duty<TellStopped>();
   h.from_broker(StopJob{kJob, CancelJob::kNoKill});
   h.silent();
   h.pass(100ms);
@@ -196,7 +198,9 @@ TEST(AgentStopJob, WithLessGraceKillsSooner) {
   h.duties.clear();
   h.step(ExecutorProgress{0, 1, 0});
   h.from_broker(StopJob{kJob, 500});
+  h.expect_duty<TellStopped>();
   h.from_broker(StopJob{kJob, 0});
+  h.expect_duty<TellStopped>();
   h.expect_duty<KillExecutor>();
 }
 
