@@ -310,12 +310,16 @@ class Connection:
         self.series, self.missing = [], 0  # parts of a long blob; how much of it is still to come, None after a gap
 
     def send(self, name, session, values, blob=b""):
+        """A socket without its broker would wait for ever. What does not go is lost, which the silence that follows tells."""
         number = SENT_BY[self.role][name]
         left = memoryview(blob)
-        while len(left) > PART_BYTES:
-            self.socket.send_multipart([part_header(len(left)), left[:PART_BYTES]])
-            left = left[PART_BYTES:]
-        self.socket.send_multipart([encode_header(number, session, values), left])
+        try:
+            while len(left) > PART_BYTES:
+                self.socket.send_multipart([part_header(len(left)), left[:PART_BYTES]], zmq.NOBLOCK)
+                left = left[PART_BYTES:]
+            self.socket.send_multipart([encode_header(number, session, values), left], zmq.NOBLOCK)
+        except zmq.Again:
+            pass
 
     def receive(self, timeout):
         """(name, session, Fields, blob) of the next message, or None if none comes within `timeout` seconds."""

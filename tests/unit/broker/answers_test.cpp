@@ -159,7 +159,7 @@ TEST(JobDetail, HasTheWorkersAndReadersToo) {
   stage.results("w", 1, 0, 1);
   stage.results("w", 2, 1, 1);
   const json told = job(stage, "1", Topic::kJobDetail);
-  EXPECT_EQ(told.size(), 24U);
+  EXPECT_EQ(told.size(), 25U);
   EXPECT_EQ(told.at("signature"), "()");
   EXPECT_EQ(told.at("workers"),
             json::parse(R"J([{"name": "w", "host": "w", "slots": 3, "leased": 1}])J"));
