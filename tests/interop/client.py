@@ -71,6 +71,7 @@ class Job:
         self.chunks = collections.deque()  # not yet accepted, in order
         self.total = None  # once no tuple follows
         self.closed = False
+        self.killed_at = None  # cancelled: when what runs is killed
         self.submitted_at = self.asked_at = 0.0  # when something was last sent, or heard
         # The reading side.
         self.gathering = False
@@ -138,6 +139,8 @@ class Job:
         return self.counts is not None
 
     def cancel(self, grace_ms=5000):
+        """Said again until the job has ended, with what is left of the grace."""
+        self.killed_at, self.cancelled_at = time.monotonic() + grace_ms / 1000, time.monotonic()
         self.client.send("CancelJob", job=self.id, grace_ms=grace_ms)
 
     def wait_until(self, fact):
@@ -187,6 +190,9 @@ class Job:
             if now - self.asked_at > wire.RESEND_S:
                 self.open()
             return
+        if self.killed_at is not None and now - self.cancelled_at > wire.RESEND_S:
+            self.cancelled_at = now
+            self.client.send("CancelJob", job=self.id, grace_ms=max(0, int(1000 * (self.killed_at - now))))
         unanswered = self.sent > self.next_index or (self.total is not None and self.sent == self.total and not self.closed)
         if unanswered and now - self.submitted_at > wire.RESEND_S:
             self.submit_again()
