@@ -18,6 +18,12 @@ constexpr double kUnknownTaskNs = 1e9;
 constexpr double kOwedNs = 10e9;
 constexpr double kOwedTasks = 2;
 
+// Its time but for what the charge of a task that nobody knows anything of makes of it: that is
+// taken back with the first report, and must not be what others are measured by.
+double known_time(const Job& job) {
+  return job.measured ? job.time : job.time - static_cast<double>(job.leased) * kUnknownTaskNs;
+}
+
 // The least time of those that wait at this priority for the same slots, or most of them.
 double least_beside(World& world, const Job& job) {
   double least = std::numeric_limits<double>::infinity();
@@ -27,7 +33,7 @@ double least_beside(World& world, const Job& job) {
     if (shared < slots) break;
     const auto turn = line->waiting.lower_bound(first);
     if (turn == line->waiting.end() || turn->priority != job.options.priority) continue;
-    least = std::min(least, turn->time);
+    least = std::min(least, known_time(*turn->job));
     slots = shared;
   }
   return least;
@@ -74,7 +80,7 @@ void place(World& world, Job& job) {
 
 void charge(World& world, Job& job, HeldLease& lease) {
   double& last = world.last_time[job.options.priority];
-  last = std::max(last, job.time);
+  last = std::max(last, known_time(job));
   lease.charged =
       static_cast<double>(lease.unfinished.count()) * (job.measured ? job.mean_ns : kUnknownTaskNs);
   lease.ran_ns = 0;

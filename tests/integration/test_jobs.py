@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 
-from harness import BIN, FanmillTest, wait_until
+from harness import BIN, FanmillTest, serial, wait_until
 
 WHERE = "ipc://broker/socket"
 
@@ -254,6 +254,26 @@ class Push(Jobs):
         self.run_fanmill("close", id)
         self.run_fanmill("wait", id)
         self.assertEqual(self.job(id)["counts"]["accepted"], 1)
+
+
+class Shares(Jobs):
+    @serial
+    def test_two_jobs_that_come_at_once_share_the_slots(self):
+        path = self.write("in.jsonl", "0.0002\n" * 100000)
+        submitters = [self.fanmill("submit", "--name", name, "sleep", path) for name in ("A", "B")]
+        for submitter in submitters:
+            self.assertEqual(submitter.wait().code, 0)
+        done = {}
+
+        def many():
+            jobs = json.loads(self.run_fanmill("jobs", "--json").out())["jobs"]
+            done.update({job["name"]: job["counts"]["succeeded"] for job in jobs})
+            return sum(done.values()) > 20000
+
+        wait_until(many, lambda: "20000 tasks, but %s" % done)
+        self.assertLess(abs(done["A"] - done["B"]), 0.15 * sum(done.values()), done)
+        self.run_fanmill("cancel", "--now", "all")
+        self.run_fanmill("wait", "all", code=1)
 
 
 class AsDocumented(Jobs):
