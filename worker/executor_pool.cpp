@@ -18,6 +18,7 @@
 #include <chrono>
 #include <utility>
 
+#include "worker/asymmetric_fence.hpp"
 #include "worker/captured.hpp"
 #include "worker/parked_pipe.hpp"
 
@@ -124,6 +125,7 @@ Result<void> ExecutorPool::start(std::uint32_t slot) {
       mmap(nullptr, executor::kPageBytes, PROT_READ | PROT_WRITE, MAP_SHARED, page.get(), 0);
   if (mapped == MAP_FAILED) return system_failure("map the page of an executor");
   process->page = static_cast<executor::Page*>(mapped);
+  process->page->agent_fences.store(asymmetric::can_fence_other_processes() ? 1 : 0);
 
   std::vector<std::string> command = {options_.executor_path};
   if (options_.commands) command.insert(command.end(), {"--commands", std::to_string(slot + 1)});
@@ -209,6 +211,7 @@ ExecutorFreed ExecutorPool::lower_end(const LowerEnd& duty) {
   Process* const from = process(duty.slot);
   if (from == nullptr) return {duty.slot, duty.end};
   from->page->end.store(duty.end);
+  asymmetric::heavy_fence_for_other_processes();
   from->hold_binds = true;
   return {duty.slot, std::max(duty.end, from->page->started.load())};
 }

@@ -9,6 +9,7 @@ add_library(fanmill_functions STATIC
   captured.cpp
   executor.cpp
   executor_report.cpp
+  long_task_watch.cpp
   parked_pipe.cpp
   spawn.cpp)
 target_link_libraries(fanmill_functions PUBLIC fanmill_proto ${CMAKE_DL_LIBS})

@@ -260,7 +260,7 @@ void Command::read_err(Run& run) {
 tl::expected<void, Failure> Command::judge(const Run& run, const siginfo_t& ended, Call& call) {
   const bool exited = ended.si_code == CLD_EXITED;
   if (exited && ended.si_status == 0 && !run.too_long) {
-    append_text_or_bytes(*call.values, output_);
+    append_text_or_bytes(*call.value, output_);
   } else {
     HeadTail kept;
     kept.append(output_);

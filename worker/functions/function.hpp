@@ -24,7 +24,7 @@ struct Call {
   AttemptToken token;
   std::uint32_t attempt = 1;
   JobId job;
-  std::string* values = nullptr;  // exactly one msgpack value is appended on success
+  std::string* value = nullptr;  // empty; exactly one msgpack value is put here on success
   // What the function captured by itself; what it prints is captured around it.
   std::string out;
   std::string err;
@@ -37,8 +37,8 @@ struct Call {
 class Function {
  public:
   virtual ~Function() = default;
-  // Failure is a value; what was appended to `values` before it is taken away by the caller. An
-  // exception that leaves call() fails the task with its text.
+  // Failure is a value; what is in `value` then does not count. An exception that leaves call()
+  // fails the task with its text.
   virtual tl::expected<void, Failure> call(Call& call) = 0;
 };
 

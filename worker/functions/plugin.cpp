@@ -33,7 +33,7 @@ constexpr std::size_t kFunctionBytesMin = offsetof(fanmill_function, destroy) + 
 
 // The call that runs, as its plugin's `host`.
 struct Host {
-  std::string* values = nullptr;
+  std::string* value = nullptr;
   std::string failure;
   const executor::Page* page = nullptr;
   std::uint64_t job = 0;
@@ -43,7 +43,7 @@ struct Host {
 Host& host_of(void* host) { return *static_cast<Host*>(host); }
 
 void append(void* host, const char* bytes, std::size_t count) {
-  if (host_of(host).values != nullptr) host_of(host).values->append(bytes, count);
+  if (host_of(host).value != nullptr) host_of(host).value->append(bytes, count);
 }
 
 void take_failure(void* host, const char* text, std::size_t length) {
@@ -148,7 +148,7 @@ class PluginFunction : public Function {
   }
 
   tl::expected<void, Failure> call(Call& call) override {
-    host_.values = call.values;
+    host_.value = call.value;
     host_.job = call.job.value;
     if (!is_created_) {
       if (auto made = create(); !made) return made;
@@ -166,14 +166,13 @@ class PluginFunction : public Function {
     call_.token_epoch = call.token.epoch;
     if (limit_.count() > 0) call_.deadline_ns = deadline();
 
-    const std::size_t before = call.values->size();
     const int answer = offered_.abi->call(offered_.abi, instance_, &call_);
     if (host_.has_logged) {
       host_.has_logged = false;
       call.has_printed = true;
     }
     if (answer != FANMILL_OK) return failed(call, answer);
-    if (!is_one_value(std::string_view(*call.values).substr(before))) {
+    if (!is_one_value(*call.value)) {
       return failure(ErrorCode::kFunctionFailed,
                      offered_.offer.name +
                          ": what it appended is not one msgpack value, or is nested too deeply");
