@@ -6,8 +6,9 @@ import random
 import re
 import signal
 import subprocess
+import time
 
-from harness import BIN, FanmillTest, serial, wait_until
+from harness import BIN, FanmillTest, measured, serial, wait_until
 
 WHERE = "ipc://broker/socket"
 
@@ -29,6 +30,9 @@ class Jobs(FanmillTest):
         id = run.out().strip()
         self.assertRegex(id, r"^[0-9a-f]+-\d+$")
         return id
+
+    def shown(self, selector):
+        return json.loads(self.run_fanmill("show", selector, "--json").out())["jobs"][0]
 
     def job(self, selector="last"):
         return json.loads(self.run_fanmill("jobs", selector, "--json").out())["jobs"][-1]
@@ -274,6 +278,57 @@ class Shares(Jobs):
         self.assertLess(abs(done["A"] - done["B"]), 0.15 * sum(done.values()), done)
         self.run_fanmill("cancel", "--now", "all")
         self.run_fanmill("wait", "all", code=1)
+
+
+class AbsentReaders(Jobs):
+    ROW = b'"%s"\n' % (b"forty characters to and fro, over again! " * 25)  # 1 KiB
+    TASKS, SECONDS = 1000, 0.002
+
+    def seconds_of_a_job(self):
+        """How long the others' job takes: on two slots 1 s of sleep, and what fanmill adds."""
+        begin = time.monotonic()
+        self.run_fanmill("submit", "--wait", "sleep", "-", stdin=b"%g\n" % self.SECONDS * self.TASKS)
+        return time.monotonic() - begin
+
+    def resident_kib(self):
+        return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path("/proc/%d/status" % self.broker.pid).read_text()).group(1))
+
+    @serial
+    @measured
+    def test_affect_nobody_else_in_rate_or_memory(self):
+        alone = min(self.seconds_of_a_job() for _ in range(3))
+        kept = self.submit("echo", "-", stdin=self.ROW * 60_000)
+        self.run_fanmill("wait", kept)
+        before = self.resident_kib()
+
+        # One stands still while it writes, one was stopped; the third is a map without an end.
+        read_end, write_end = os.pipe()
+        gathers = [self.fanmill("gather", kept, stdout=write_end) for _ in range(2)]
+        wait_until(lambda: len(self.shown(kept)["readers"]) == 2, "two readers")
+        gathers[1].signal(signal.SIGSTOP)
+        feed = subprocess.Popen(["yes", self.ROW.decode().strip()], stdout=subprocess.PIPE, env=self.env)
+        mapping = self.fanmill("map", "--name", "unread", "echo", "-", stdin=feed.stdout, stdout=write_end)
+        feed.stdout.close()
+        os.close(write_end)
+        seen = []
+
+        def stands_still():
+            jobs = json.loads(self.run_fanmill("jobs", "--json").out())["jobs"]
+            seen.append(sum(job["counts"]["succeeded"] for job in jobs if job["name"] == "unread"))
+            return len(seen) > 20 and seen[-1] == seen[-20] > 0
+
+        wait_until(stands_still, lambda: "the map to stand still, but %s" % seen[-3:], 60)
+        beside = min(self.seconds_of_a_job() for _ in range(3))
+        grown = self.resident_kib() - before
+        print("alone %.3f s, beside absent readers %.3f s (%+.1f %%); broker %+d KiB" % (alone, beside, 100 * (beside / alone - 1), grown))
+        self.assertLess(beside, 1.05 * alone)
+        self.assertLess(grown, 160 * 1024)  # the map's windows of tuples and of results, at most
+        self.assertTrue(all(run.running() for run in (*gathers, mapping)))
+        gathers[1].signal(signal.SIGCONT)
+        os.close(read_end)
+        for run in (*gathers, mapping):
+            self.assertEqual(run.wait().code, 0, run.err())
+        feed.wait(10)
 
 
 class AsDocumented(Jobs):
