@@ -64,7 +64,13 @@ Result<void> open_tcp(void* context, Door& door, const TcpSecurity& security) {
       check_strangers_are_refused(context, door.socket, security.keys.public_key, *security.gate);
   if (!checked) return checked;
   if (zmq_bind(door.socket.handle(), door.endpoint.c_str()) != 0) {
-    return zmq_failure("listen at", door.endpoint);
+    const char* const advice =
+        zmq_errno() == EADDRINUSE      ? "; end what listens there, or choose another port"
+        : zmq_errno() == EADDRNOTAVAIL ? "; it is no address of this host: 0.0.0.0 is all of them"
+                                       : "";
+    auto failure = zmq_failure("listen at", door.endpoint);
+    failure.value().message += advice;
+    return failure;
   }
   door.watch.emplace(context, door.socket.handle());
   std::array<char, 256> bound{};

@@ -344,8 +344,8 @@ void Agent::State::connect() {
   if (connections > 1) {
     log().debug("connecting again to {}", options.broker);
   } else if (!options.reconnect_quietly) {
-    log().info("worker {} with {} slots connects to {}", options.name, options.slots,
-               options.broker);
+    log().info("worker {} with {} slot{} connects to {}", options.name, options.slots,
+               options.slots == 1 ? "" : "s", options.broker);
   }
   channel.emplace(std::move(*connected));
   welcomed = false;
