@@ -18,6 +18,12 @@ add_library(fanmill_cli STATIC
   input_fd.cpp
   job_log.cpp
   json_source.cpp
+  journal/journal_file.cpp
+  journal/journaled_job.cpp
+  journal/journaling.cpp
+  journal/resume.cpp
+  journal/tuple_hash.cpp
+  journal/tuple_match.cpp
   json_tuple.cpp
   jsonl_writer.cpp
   limited_source.cpp
@@ -44,7 +50,7 @@ add_library(fanmill_cli STATIC
   writer_thread.cpp
   writers.cpp)
 target_include_directories(fanmill_cli PUBLIC ${CSV_INCLUDE_DIR})
-target_link_libraries(fanmill_cli PUBLIC fanmill_producer Threads::Threads PRIVATE simdjson::simdjson ${CSV_LIBRARY})
+target_link_libraries(fanmill_cli PUBLIC fanmill_producer Threads::Threads PRIVATE fanmill_sqlite_file simdjson::simdjson ${CSV_LIBRARY})
 
 add_executable(fanmill main.cpp
   broker_watch.cpp cursor_file.cpp follow_run.cpp map_run.cpp submit_run.cpp wait_run.cpp

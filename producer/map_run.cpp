@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <iterator>
 #include <utility>
 #include <vector>
@@ -17,6 +19,7 @@
 #include "producer/failure_report.hpp"
 #include "producer/fd.hpp"
 #include "producer/job_log.hpp"
+#include "producer/journal/journaling.hpp"
 #include "producer/private_run.hpp"
 #include "producer/progress.hpp"
 #include "producer/run_stats.hpp"
@@ -42,9 +45,11 @@ constexpr auto kLastRowsTime = 500ms;    // for what was done already, at a kill
 class Run {
  public:
   Run(MapOptions options, std::unique_ptr<TupleSource> source, int output,
-      std::unique_ptr<RowWriter> writer, Console& console, Client& client)
+      std::unique_ptr<RowWriter> writer, std::unique_ptr<Journaling> journal, Console& console,
+      Client& client)
       : options_(std::move(options)),
-        source_(std::move(source)),
+        journal_(std::move(journal)),
+        source_(journal_ ? journal_->wrap(std::move(source)) : std::move(source)),
         console_(console),
         client_(client),
         session_(client.session()),
@@ -52,7 +57,7 @@ class Run {
         writer_(output, options_.output_name(), std::move(writer), failures_, console),
         progress_(mono_now()),
         shown_(console, options_.progress, options_.quiet, mono_now()),
-        stats_(options_.order == RowOrder::kInput),
+        stats_(options_.order == RowOrder::kInput && !journal_),
         chunk_tuples_(kFirstChunkTuples) {
     if (const auto total = source_->total()) progress_.total(*total);
     progress_.slots(options_.slots);
@@ -64,7 +69,9 @@ class Run {
   // True: everything came to its end by itself. False: whatever still runs is to be killed.
   bool loop() {
     began_ = mono_now();
-    job_ = session_.open(Client::fresh_key(), options_.job, options_.order, began_);
+    // A journal records what ends as it ends, whatever still runs before it.
+    const RowOrder order = journal_ ? RowOrder::kAsCompleted : options_.order;
+    job_ = session_.open(Client::fresh_key(), options_.job, order, began_);
     while (!over_) {
       feed();
       turn();
@@ -103,6 +110,12 @@ class Run {
     return true;
   }
 
+  // What came is safe, however the run ended.
+  void save_journal() {
+    if (journal_ && (!end_.error || end_.error->code == ErrorCode::kUnreachable))
+      check(journal_->save(writer_, mono_now()));
+  }
+
   void output_failed(int error_number) {
     if (!end_.error) end_.error = cannot_write(options_.output_name(), error_number);
   }
@@ -130,11 +143,11 @@ class Run {
  private:
   void feed() {
     for (int i = 0; feeding_ && !source_waits_ && i < kChunksPerTurn; ++i) {
-      if (!session_.may_submit(job_)) return;
+      if (!may_feed()) return;
       const auto supply = source_->fill(chunk_, chunk_tuples_);
       if (!chunk_.empty()) {
         ChunkBuilder::Chunk chunk = chunk_.take();
-        stats_.submitted(session_.submitted(job_), chunk);
+        if (!journal_) stats_.submitted(session_.submitted(job_), chunk);
         session_.submit(job_, std::move(chunk), mono_now());
       }
       if (!supply) {
@@ -157,6 +170,11 @@ class Run {
     }
   }
 
+  bool may_feed() const { return session_.may_submit(job_) && (!journal_ || journal_->may_feed()); }
+  std::uint64_t tuples_read() const {
+    return journal_ ? journal_->job().tuples() : session_.submitted(job_);
+  }
+
   // Killed by a signal: results that waited for a task before them are there, and are given out
   // once that one is cancelled. A further signal ends the wait.
   void take_last_rows() {
@@ -173,23 +191,27 @@ class Run {
   void stop_feeding() {
     feeding_ = false;
     session_.close(job_, mono_now());
-    progress_.total(session_.submitted(job_));
+    progress_.total(tuples_read());
   }
 
   void turn() {
     std::vector<pollfd> fds{{.fd = signals_.fd(), .events = POLLIN, .revents = 0},
                             {.fd = writer_.event_fd(), .events = POLLIN, .revents = 0},
                             {.fd = worker_ended_fd_, .events = POLLIN, .revents = 0}};
-    const bool may_feed = feeding_ && session_.may_submit(job_);
-    if (may_feed && source_waits_) {
+    const bool feeds = feeding_ && may_feed();
+    if (feeds && source_waits_) {
       fds.push_back({.fd = source_->wait_fd(), .events = POLLIN, .revents = 0});
     }
     std::optional<nanoseconds> timeout = shown_.every();
     if (!session_.is_connected()) timeout = kReconnectEvery;
-    if (may_feed && !source_waits_) timeout = 0ns;
-    if (turns_until_) {
-      const nanoseconds left = std::max<nanoseconds>(*turns_until_ - mono_now(), 0ns);
+    if (feeds && !source_waits_) timeout = 0ns;
+    const auto no_longer_than = [&timeout](MonoTime until) {
+      const nanoseconds left = std::max<nanoseconds>(until - mono_now(), 0ns);
       timeout = std::min(timeout.value_or(left), left);
+    };
+    if (turns_until_) no_longer_than(*turns_until_);
+    if (journal_) {
+      if (const auto save_at = journal_->save_at()) no_longer_than(*save_at);
     }
     for (Notice& notice : client_.pump(timeout, fds)) take(notice);
     if (fds[0].revents != 0) read_signals();
@@ -199,21 +221,34 @@ class Run {
       killed_ = true;
     }
     if (fds.size() > 3 && fds[3].revents != 0) source_waits_ = false;
+    if (journal_ && !end_.error) {
+      check(journal_->write(writer_));
+      check(journal_->save_at_times(writer_, mono_now()));
+    }
     watch_connection();
     shown_.draw(progress_, mono_now());
   }
 
   void take(Notice& notice) {
     if (const auto* opened = std::get_if<Opened>(&notice)) {
-      if (!opened_) tell_source(opened->job.signature);
+      if (!opened_) {
+        tell_source(opened->job.signature);
+        if (journal_) check(journal_->opened(opened->job.signature));
+      }
       opened_ = true;
       kept_in_memory_ = opened->job.durability == "memory";
     } else if (auto* rows = std::get_if<RowsArrived>(&notice)) {
-      stats_.rows(rows->rows, rows->blob.view());
-      writer_.take(std::move(*rows));
-    } else if (const auto* status = std::get_if<StatusArrived>(&notice)) {
+      if (journal_) {
+        record(*rows);
+      } else {
+        stats_.rows(rows->rows, rows->blob.view());
+        writer_.take(std::move(*rows));
+      }
+    } else if (auto* status = std::get_if<StatusArrived>(&notice)) {
+      status->status.waiting_index = input_index(status->status.waiting_index);
       progress_.status(status->status);
-    } else if (const auto* event = std::get_if<EventArrived>(&notice)) {
+    } else if (auto* event = std::get_if<EventArrived>(&notice)) {
+      event->event.index = input_index(event->event.index);
       failures_.event(event->event, event->blob.view());
     } else if (std::holds_alternative<Ended>(notice)) {
       over_ = true;
@@ -221,6 +256,28 @@ class Run {
       end_.error = refused->error;
       over_ = true;
     }
+  }
+
+  // Of a task of the job, in the input.
+  TaskIndex input_index(TaskIndex index) const {
+    return journal_ ? TaskIndex{journal_->job().input_of(index.value)} : index;
+  }
+
+  void record(const RowsArrived& arrived) {
+    Rows numbered = arrived.rows;
+    numbered.first = input_index(arrived.rows.first);
+    numbered.batch_first = {numbered.first.value - (arrived.rows.first - arrived.rows.batch_first)};
+    stats_.rows(numbered, arrived.blob.view());
+    check(journal_->take(arrived));
+    session_.rows_done(job_, arrived.rows.next, mono_now());
+  }
+
+  // Of the journal: nothing is safe any more that comes after it.
+  template <class T>
+  void check(const Result<T>& done) {
+    if (done || end_.error) return;
+    end_.error = done.error();
+    killed_ = true;
   }
 
   // A signature that does not read is of a worker that has its own ways: nothing is checked here.
@@ -247,7 +304,7 @@ class Run {
 
   void read_writer() {
     const WriterThread::Progress done = writer_.progress();
-    session_.rows_done(job_, done.cursor, mono_now());
+    if (!journal_) session_.rows_done(job_, done.cursor, mono_now());
     progress_.rows(done.rows, failures_.failed());
     if (done.reader_gone) end_.reader_gone = true;
     if (done.error) {
@@ -302,8 +359,16 @@ class Run {
 
   // The job is over; what it gave may still wait for a slow reader, and a signal ends that.
   void finish_writing() {
-    writer_.finish();
+    bool more = journal_ && !end_.error;
+    if (!more) writer_.finish();
     while (!killed_) {
+      if (more) {
+        const auto wrote = journal_->write(writer_);
+        check(wrote);
+        if (killed_) return;
+        more = *wrote;
+        if (!more) writer_.finish();
+      }
       const WriterThread::Progress done = writer_.progress();
       if (done.reader_gone) end_.reader_gone = true;
       if (done.error && !end_.error) end_.error = done.error;
@@ -323,11 +388,16 @@ class Run {
       if (outcome != Outcome::kCancelled) done += count;
     }
     const auto total = source_->total();
-    const std::uint64_t known = std::max(session_.submitted(job_), total.value_or(0));
+    const std::uint64_t known = std::max(tuples_read(), total.value_or(0));
     std::string line = fmt::format("interrupted: {} task{} done, {} not run", done,
                                    done == 1 ? "" : "s", known - std::min(known, done));
     if (!total && !end_of_input_seen()) line += ", and input not read";
     console_.note(line);
+    if (!options_.journal.again.empty()) {
+      console_.note("to go on: " + options_.journal.again);
+    } else if (!options_.broker && done > 0) {
+      console_.note("with --journal FILE, what is done would have been kept for --resume");
+    }
   }
   bool end_of_input_seen() const { return !feeding_ && interrupts_ == 0; }
 
@@ -349,6 +419,7 @@ class Run {
   }
 
   const MapOptions options_;
+  const std::unique_ptr<Journaling> journal_;
   const std::unique_ptr<TupleSource> source_;
   Console& console_;
   Client& client_;
@@ -379,6 +450,50 @@ class Run {
   std::optional<MonoTime> lost_at_;
 };
 
+// What the bytes of the output depend on.
+std::string form_of(const MapOptions& options) {
+  const WriterOptions& writer = options.writer;
+  std::string form = fmt::format("{} {} {} {}", static_cast<int>(writer.format), writer.raw,
+                                 writer.command, writer.tag);
+  for (const Column& column : writer.columns) {
+    form += fmt::format(" {}:{}", static_cast<int>(column.fact), column.name);
+  }
+  return form;
+}
+
+Result<OpenedJournal> open_run_journal(const MapOptions& options, const OpenInput& reopen) {
+  std::vector<std::string> programs = options.plugins;
+  if (!options.own_executor.empty()) programs.push_back(options.own_executor);
+  return open_journal(options.journal, options.job.spec, programs, options.output_path,
+                      form_of(options), reopen);
+}
+
+Result<Fd> open_output(const std::optional<std::string>& path,
+                       const std::optional<JournalOutput>& goes_on) {
+  if (!path) return Fd(STDOUT_FILENO);
+  const auto refused = [&path] {
+    return fail(ErrorCode::kUsage,
+                fmt::format("cannot write to \"{}\": {} (-o)", *path, strerror(errno)));
+  };
+  const SignalsEndIt waiting;  // at a named pipe without a reader
+  const int truncate = goes_on ? 0 : O_TRUNC;
+  Fd fd(open(path->c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | truncate, 0666));
+  if (fd.get() < 0) return refused();
+  if (!goes_on) return fd;
+  const auto bytes = static_cast<off_t>(goes_on->bytes);
+  if (ftruncate(fd.get(), bytes) != 0 || lseek(fd.get(), bytes, SEEK_SET) != bytes)
+    return refused();
+  return fd;
+}
+
+Journaling::Output journal_output(const MapOptions& options, int fd) {
+  struct stat status{};
+  const bool regular = options.output_path && fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+  if (!regular) return {};
+  std::error_code ignored;
+  return {fd, std::filesystem::absolute(*options.output_path, ignored), form_of(options)};
+}
+
 int tell(Console& console, const Error& error) {
   console.note(error.message);
   return exit_code_of(error.code);
@@ -386,7 +501,7 @@ int tell(Console& console, const Error& error) {
 
 }  // namespace
 
-int run_map(MapOptions options, std::unique_ptr<TupleSource> source) {
+int run_map(MapOptions options, std::unique_ptr<TupleSource> source, const OpenInput& reopen) {
   Console console(!options.quiet && options.progress != ProgressMode::kJson &&
                   options.progress != ProgressMode::kNone);
   ChannelContext context;
@@ -400,17 +515,27 @@ int run_map(MapOptions options, std::unique_ptr<TupleSource> source) {
     if (!started) return tell(console, started.error());
     here.emplace(std::move(*started));
   }
-  int output = STDOUT_FILENO;
-  if (options.output_path) {
-    const SignalsEndIt waiting;
-    output = open(options.output_path->c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (output < 0) {
-      return tell(console, {ErrorCode::kUsage, fmt::format("cannot write to \"{}\": {} (-o)",
-                                                           *options.output_path, strerror(errno))});
+  std::optional<OpenedJournal> opened;
+  if (!options.journal.path.empty()) {
+    const SignalsEndIt waiting;  // for an input that is read once more
+    auto journal = open_run_journal(options, reopen);
+    if (!journal) return tell(console, journal.error());
+    opened.emplace(std::move(*journal));
+    if (!options.quiet) {
+      for (const std::string& line : opened->said) console.note(line);
     }
   }
-  Fd output_fd(output);
+  auto output_opened = open_output(options.output_path, opened ? opened->output : std::nullopt);
+  if (!output_opened) return tell(console, output_opened.error());
+  Fd output_fd = std::move(*output_opened);
+  const int output = output_fd.get();
   auto writer = make_writer(options.writer);
+  std::unique_ptr<Journaling> journal;
+  if (opened) {
+    journal = std::make_unique<Journaling>(std::move(*opened), options.order == RowOrder::kInput,
+                                           journal_output(options, output));
+    if (auto primed = journal->prime(*writer); !primed) return tell(console, primed.error());
+  }
   if (options.job_log) {
     const SignalsEndIt waiting;
     auto logging = make_job_log({.path = *options.job_log, .is_local = !options.broker},
@@ -431,12 +556,14 @@ int run_map(MapOptions options, std::unique_ptr<TupleSource> source) {
     }
     return tell(console, error);
   }
-  Run run(std::move(options), std::move(source), output, std::move(writer), console, *client);
+  Run run(std::move(options), std::move(source), output, std::move(writer), std::move(journal),
+          console, *client);
   if (is_private) run.watch_worker(here->worker_ended_fd());
   const bool ended_by_itself = run.loop();
   if (!ended_by_itself && !is_private) run.cancel_at_broker();
   here.reset();
   const bool written = run.writer_finished();
+  run.save_journal();
   if (written) {
     if (const int error_number = output_fd.close_now()) run.output_failed(error_number);
   }

@@ -7,6 +7,7 @@
 #include "producer/commands/commands.hpp"
 #include "producer/commands/run_options.hpp"
 #include "producer/commands/submit_options.hpp"
+#include "proto/shell_quote.hpp"
 
 namespace fanmill::producer {
 namespace {
@@ -53,6 +54,7 @@ int map_command(std::vector<std::string> args) {
 }
 
 int map_words(const std::string& command, std::vector<std::string> args, SubmitOptions* submit) {
+  const std::string typed = shell_line(args);
   auto line = cut_map_line(std::move(args));
   if (!line) return usage_error(command, line.error().message);
 
@@ -65,6 +67,7 @@ int map_words(const std::string& command, std::vector<std::string> args, SubmitO
   std::string function;
   std::string path;
   RunOptions options;
+  options.typed = typed;
   set_usage(app, submit == nullptr ? "Usage: fanmill map [OPTIONS] FUNCTION INPUT"
                                    : "Usage: fanmill submit [OPTIONS] FUNCTION INPUT\n"
                                      "       fanmill submit exec [OPTIONS] INPUT -- CMD [ARG...]\n"
