@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <future>
@@ -202,10 +203,14 @@ bool IoThread::State::take_fresh(Session& session) {
 void IoThread::State::turn(Client& client) {
   Session& session = client.session();
   const MonoTime now = mono_now();
-  for (const auto& [job, driver] : jobs) driver->turn(session, job, now);
+  std::optional<MonoTime> until;
+  if (!session.is_connected()) until = now + kUnconnectedTurn;
+  for (const auto& [job, driver] : jobs) {
+    const auto wanted = driver->turn(session, job, now);
+    if (wanted) until = std::min(until.value_or(*wanted), *wanted);
+  }
   pollfd wake{.fd = event, .events = POLLIN, .revents = 0};
-  const auto timeout =
-      session.is_connected() ? std::nullopt : std::optional<nanoseconds>(kUnconnectedTurn);
+  const auto timeout = until ? std::optional<nanoseconds>(*until - now) : std::nullopt;
   for (Notice& notice : client.pump(timeout, {&wake, 1})) take(notice, session);
   if (wake.revents != 0) {
     std::uint64_t count = 0;
