@@ -50,6 +50,10 @@ class Submit(Jobs):
         self.assertEqual(self.run_fanmill("gather", id).out(), "got a\ngot b c\n")
         self.assertEqual(self.job(id)["command"], ["echo", "got", "{}"])
 
+    def test_a_name_that_is_a_long_word_is_cut_between_two_characters(self):
+        id = self.submit("exec", "x" + "\u00e4" * 200, ":::", "1")
+        self.assertEqual(self.job(id)["name"], "x" + "\u00e4" * 127)
+
     def test_wait_tells_by_its_status_how_the_tasks_ended(self):
         self.run_fanmill("submit", "--wait", "sleep", ":::", "0", "0.1")
         run = self.run_fanmill("submit", "--wait", "exec", "sh", "-c", "exit {}", ":::", "0", "3", code=1)
