@@ -249,6 +249,13 @@ class Push(Jobs):
         numbers = [int(n) for n in self.run_fanmill("gather", id, deadline=60).out().split()]
         self.assertEqual(numbers, list(range(1, 40001)) + list(range(50001, 90001)))
 
+    def test_with_a_key_whose_input_has_grown_is_a_conflict(self):
+        id = self.submit("--open", "identity")
+        self.run_fanmill("push", "--key", "day-1", id, "--range", "n=1..3")
+        run = self.run_fanmill("push", "--key", "day-1", id, "--range", "n=1..5", code=2)
+        self.assertIn('under the key "day-1" 3 tuples were pushed', run.err())
+        self.assertEqual(self.job(id)["counts"]["accepted"], 3)
+
     def test_into_a_job_that_is_closed_or_of_other_parameters_is_refused(self):
         closed = self.submit("identity", ":::", "1")
         self.assertIn("closed", self.run_fanmill("push", closed, ":::", "1", code=2).err())
