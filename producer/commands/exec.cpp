@@ -60,7 +60,7 @@ int exec_command(std::vector<std::string> args) {
   return exec_words("exec", std::move(args), nullptr);
 }
 
-int exec_words(const std::string& command, std::vector<std::string> args, SubmitOptions* submit) {
+int exec_words(const std::string& command, std::vector<std::string> args, SubmitWords* submit) {
   const std::string typed = shell_line(args);
   auto line = cut_exec_line(std::move(args));
   if (!line) return usage_error(command, line.error().message);

@@ -53,7 +53,7 @@ int map_command(std::vector<std::string> args) {
   return map_words("map", std::move(args), nullptr);
 }
 
-int map_words(const std::string& command, std::vector<std::string> args, SubmitOptions* submit) {
+int map_words(const std::string& command, std::vector<std::string> args, SubmitWords* submit) {
   const std::string typed = shell_line(args);
   auto line = cut_map_line(std::move(args));
   if (!line) return usage_error(command, line.error().message);

@@ -23,6 +23,7 @@
 #include "producer/quantities.hpp"
 #include "producer/signals.hpp"
 #include "proto/command_help.hpp"
+#include "proto/fields.hpp"
 #include "proto/limits.hpp"
 
 namespace fanmill::producer {
@@ -324,7 +325,7 @@ Result<MapOptions> RunOptions::resolve(JobOptions job) const {
       return fail(ErrorCode::kUsage,
                   "--name is at most " + std::to_string(limits::kNameBytesMax) + " bytes long");
     }
-    job.name.resize(limits::kNameBytesMax);
+    job.name = wire::front_of(job.name, limits::kNameBytesMax);
   }
   job.priority = priority;
   if (auto ok = apply_time_limit(job.spec, time_limit); !ok) {

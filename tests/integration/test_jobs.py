@@ -50,6 +50,10 @@ class Submit(Jobs):
         self.assertEqual(self.run_fanmill("gather", id).out(), "got a\ngot b c\n")
         self.assertEqual(self.job(id)["command"], ["echo", "got", "{}"])
 
+    def test_a_name_that_is_a_long_word_is_cut_between_two_characters(self):
+        id = self.submit("exec", "x" + "\u00e4" * 200, ":::", "1")
+        self.assertEqual(self.job(id)["name"], "x" + "\u00e4" * 127)
+
     def test_wait_tells_by_its_status_how_the_tasks_ended(self):
         self.run_fanmill("submit", "--wait", "sleep", ":::", "0", "0.1")
         run = self.run_fanmill("submit", "--wait", "exec", "sh", "-c", "exit {}", ":::", "0", "3", code=1)
@@ -244,6 +248,13 @@ class Push(Jobs):
         self.run_fanmill("close", id)
         numbers = [int(n) for n in self.run_fanmill("gather", id, deadline=60).out().split()]
         self.assertEqual(numbers, list(range(1, 40001)) + list(range(50001, 90001)))
+
+    def test_with_a_key_whose_input_has_grown_is_a_conflict(self):
+        id = self.submit("--open", "identity")
+        self.run_fanmill("push", "--key", "day-1", id, "--range", "n=1..3")
+        run = self.run_fanmill("push", "--key", "day-1", id, "--range", "n=1..5", code=2)
+        self.assertIn('under the key "day-1" 3 tuples were pushed', run.err())
+        self.assertEqual(self.job(id)["counts"]["accepted"], 3)
 
     def test_into_a_job_that_is_closed_or_of_other_parameters_is_refused(self):
         closed = self.submit("identity", ":::", "1")
