@@ -41,6 +41,7 @@ Examples:
   fanmill map --format csv --columns seed,value,run_s echo params.csv
   fanmill map --progress=json --quiet -o out.jsonl identity in.jsonl     # progress for programs, on stderr
   fanmill map --format csv -o results.csv --retries 2 --timeout 5m echo params.csv
+  fanmill map --journal run.db --resume -o out.jsonl identity in.jsonl   # goes on, whatever ended it
   fanmill map --plugin ./norm.so norm points.csv             # a function of one's own, in C++
   fanmill map --broker ipc:///tmp/mill/broker identity in.jsonl
 

@@ -50,11 +50,12 @@ Result<ResumePlan> plan_resume(JournalFile& file, TupleSource& source,
     ++plan.tuples;
     const auto position = match.find(hash_of(tuple));
     if (!position) return tl::make_unexpected(position.error());
+    if (output && layout.rows() < output->tasks)
+      layout.add(*position ? **position : file.positions() + plan.fresh);
     if (!*position) {
       ++plan.fresh;
       return {};
     }
-    if (output && layout.rows() < output->tasks) layout.add(**position);
     const auto outcome = recorded.outcome_at(**position);
     if (!outcome) return tl::make_unexpected(outcome.error());
     std::uint64_t& kind = !*outcome                          ? plan.unfinished
