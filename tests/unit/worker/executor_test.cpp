@@ -225,9 +225,9 @@ TEST(ExecutorStop, BeginsNothingFromTheLoweredEndOn) {
   EXPECT_THAT(harness.stopped, ElementsAre(1));
 }
 
-// The end is lowered at every moment of a task's beginning. Each position before the stop ends, none
-// behind it does, and what the agent saw started is all that it need not wait for: the stop itself
-// may be one earlier, where each of them saw the other.
+// The end is lowered at every moment of a task's beginning. Each position before the stop ends,
+// none behind it does, and what the agent saw started is all that it need not wait for: the stop
+// itself may be one earlier, where each of them saw the other.
 TEST(ExecutorStop, AgreesWithTheAgentAboutEveryTask) {
   PoolHarness harness;
   constexpr std::uint64_t kTasks = 400;
