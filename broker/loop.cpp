@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <deque>
 #include <utility>
@@ -138,12 +139,16 @@ struct Loop::State {
   void wait(MonoTime now) {
     nanoseconds timeout = std::chrono::seconds(1);
     if (wake_at) timeout = std::clamp(*wake_at - now, nanoseconds(0), timeout);
-    pollfd stop{stop_fd, POLLIN, 0};
-    channel.wait({&stop, 1}, timeout);
-    stop_seen = (stop.revents & POLLIN) != 0;
+    // Without an event the store's descriptor is -1, which poll(2) passes over.
+    std::array<pollfd, 2> extra{pollfd{stop_fd, POLLIN, 0}, pollfd{store->event_fd(), POLLIN, 0}};
+    channel.wait(extra, timeout);
+    stop_seen = (extra[0].revents & POLLIN) != 0;
+    if ((extra[1].revents & POLLIN) == 0) return;
+    std::uint64_t events = 0;
+    (void)!::read(extra[1].fd, &events, sizeof events);
   }
 
-  void run() {
+  Result<void> run() {
     MonoTime last = mono_now();
     while (true) {
       MonoTime now = mono_now();
@@ -155,7 +160,8 @@ struct Loop::State {
       const int taken = receive(now);
       if (taken == 0) core.step(Tick{}, now);
       work(now);
-      if (stop_seen) return;
+      if (auto failure = store->failure()) return tl::make_unexpected(std::move(*failure));
+      if (stop_seen) return {};
       if (taken < kMessagesPerTurn) wait(now);
     }
   }
@@ -179,7 +185,7 @@ Result<Loop> Loop::bind(ChannelContext& context, LoopOptions options) {
 }
 
 std::vector<std::string> Loop::endpoints() const { return state_->channel.endpoints(); }
-void Loop::run() { state_->run(); }
+Result<void> Loop::run() { return state_->run(); }
 
 void Loop::request_stop() {
   const std::uint64_t one = 1;

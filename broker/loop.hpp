@@ -30,7 +30,8 @@ class Loop {
   // As bound, in the order of the options.
   std::vector<std::string> endpoints() const;
 
-  void run();           // until request_stop()
+  // Until request_stop(), or until the store fails: its error.
+  Result<void> run();
   void request_stop();  // from any thread or signal handler
 
  private:

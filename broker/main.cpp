@@ -143,7 +143,8 @@ int serve(const Options& wanted) {
     spdlog::info("producers elsewhere with {}", security->keyring.join_file(broker::kProducerRole));
   }
   spdlog::info("results are kept in memory and end with this process");
-  loop->run();
+  const auto ended = loop->run();
+  if (!ended) return told(ended.error());
   spdlog::info("stopped");
   return 0;
 }

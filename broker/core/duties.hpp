@@ -48,10 +48,34 @@ struct PutRecord {
   std::uint64_t run_ns{};
   Blob bytes;
 };
+// What became of a job as a whole; each replaces the one before.
+struct PutState {
+  JobId job;
+  bool cancelled{};
+  bool held{};  // a user paused it
+  std::optional<RowOrder>
+      order;          // in which its rows are read, if they are forgotten when delivered
+  TaskIndex horizon;  // no task from here on has been dealt
+};
+// What attempts at one task have come to so far.
+struct PutCharge {
+  JobId job;
+  TaskIndex index;
+  std::uint32_t failures{};
+  std::uint32_t crashes{};
+  std::uint32_t losses{};
+};
+// Chunks of this push key before `sequence` are accepted.
+struct PutPush {
+  JobId job;
+  std::string key;
+  std::uint64_t sequence{};
+};
 struct DropChunk {
   JobId job;
   TaskIndex first;
 };
+// Its rows are delivered and nobody will ask again. What it says of its tasks stays.
 struct DropRecord {
   JobId job;
   RecordId record;
@@ -59,8 +83,8 @@ struct DropRecord {
 struct DropJob {  // with all its chunks and records
   JobId job;
 };
-using StoreWrite =
-    std::variant<PutJob, PutChunk, PutClose, PutRecord, DropChunk, DropRecord, DropJob>;
+using StoreWrite = std::variant<PutJob, PutChunk, PutClose, PutRecord, PutState, PutCharge, PutPush,
+                                DropChunk, DropRecord, DropJob>;
 
 // ---- messages: their blobs are named, and fetched from the store when they leave ----
 struct ChunkBytes {  // bytes [offset, offset + bytes) of the chunk that begins with task `chunk`
