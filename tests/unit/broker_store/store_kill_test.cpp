@@ -106,7 +106,6 @@ int fill_a_small_disk(const std::string& directory) {
     NEED((*store)->full() && !(*store)->failure());
     // What was handed over goes into the reserve.
     NEED(wait_durable(**store, chunks + 1));
-    NEED(!std::filesystem::exists(path + ".reserve"));
     // There is room again: the reserve is taken, and the store is well.
     (*store)->write(writes(DropJob{kJob}));
     NEED(wait_durable(**store, chunks + 2));
