@@ -217,7 +217,10 @@ struct SqliteStore::State {
       statement.reset();
       statement.bind(1, std::bit_cast<std::int64_t>(key.job.value));
       statement.bind(2, std::bit_cast<std::int64_t>(key.number));
-      if (!statement.executeStep() || statement.isColumnNull(1)) return std::nullopt;
+      if (!statement.executeStep() || statement.isColumnNull(1)) {
+        statement.reset();  // an open one would keep the log from being brought into the file
+        return std::nullopt;
+      }
       const SQLite::Column cell = statement.getColumn(1);
       const Blob blob = Blob::copy_of(
           {static_cast<const char*>(cell.getBlob()), static_cast<std::size_t>(cell.getBytes())});

@@ -58,6 +58,8 @@ class Run {
 
 Writer::Writer(SQLite::Database& database, std::unordered_map<JobId, JobState> states)
     : database_(database),
+      synchronous_("PRAGMA synchronous = " +
+                   std::to_string(database.execAndGet("PRAGMA synchronous").getInt())),
       states_(std::move(states)),
       put_job_(database, "INSERT INTO job (id, head, state) VALUES (?, ?, ?)"),
       put_state_(database, "UPDATE job SET state = ?2 WHERE id = ?1"),
@@ -83,6 +85,9 @@ void Writer::commit(const std::vector<StoreWrite>& writes) {
     if (const auto* drop = std::get_if<DropJob>(&write)) {
       states_.erase(drop->job);
       garbage_ = true;
+    } else if (std::holds_alternative<DropChunk>(write) ||
+               std::holds_alternative<DropRecord>(write)) {
+      free_pages_ = true;
     }
   }
 }
@@ -182,8 +187,6 @@ void Writer::write_states() {
   }
 }
 
-int Writer::free_pages() { return database_.execAndGet("PRAGMA freelist_count").getInt(); }
-
 bool Writer::sweep(JobId job) {
   const auto some = [&](const char* table, const char* key, int rows) {
     SQLite::Statement remove(database_, std::string("DELETE FROM ") + table +
@@ -214,21 +217,30 @@ bool Writer::sweep_some() {
   return true;
 }
 
+bool Writer::give_back_some() {
+  if (database_.execAndGet("PRAGMA freelist_count").getInt() <= kFreePagesKept) return false;
+  // The pragma gives back a page with every step.
+  SQLite::Statement give_back(
+      database_, "PRAGMA incremental_vacuum(" + std::to_string(kPagesGivenBackAtOnce) + ")");
+  while (give_back.executeStep()) {
+  }
+  return true;
+}
+
 bool Writer::tidy(std::chrono::milliseconds time) {
+  if (!garbage_ && !free_pages_) return false;
   const auto end = std::chrono::steady_clock::now() + time;
-  while (garbage_ || free_pages() > kFreePagesKept) {
-    if (std::chrono::steady_clock::now() >= end) return true;
+  // Nobody waits for these to be on the disk; the next commit brings them there.
+  database_.exec("PRAGMA synchronous = NORMAL");
+  do {
     if (garbage_) {
       garbage_ = sweep_some();
-      continue;
+      free_pages_ = true;
     }
-    // The pragma gives back a page with every step.
-    SQLite::Statement give_back(
-        database_, "PRAGMA incremental_vacuum(" + std::to_string(kPagesGivenBackAtOnce) + ")");
-    while (give_back.executeStep()) {
-    }
-  }
-  return false;
+    if (free_pages_) free_pages_ = give_back_some();
+  } while ((garbage_ || free_pages_) && std::chrono::steady_clock::now() < end);
+  database_.exec(synchronous_);
+  return garbage_ || free_pages_;
 }
 
 }  // namespace fanmill::broker::sqlite

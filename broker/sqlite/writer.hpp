@@ -38,14 +38,16 @@ class Writer {
   void apply(const DropRecord& write);
   void apply(const DropJob& write);
   void write_states();
-  int free_pages();
   bool sweep_some();
   bool sweep(JobId job);
+  bool give_back_some();
 
   SQLite::Database& database_;
+  const std::string synchronous_;  // sets it back to what the file was opened with
   std::unordered_map<JobId, JobState> states_;
   std::unordered_map<JobId, JobState> changed_;  // in the open transaction; empty: dropped
   bool garbage_ = true;                          // there may be some
+  bool free_pages_ = true;                       // more than are kept, perhaps
 
   SQLite::Statement put_job_;
   SQLite::Statement put_state_;
