@@ -11,6 +11,7 @@
 
 #include "proto/codec.hpp"
 #include "proto/log.hpp"
+#include "proto/seldom.hpp"
 
 namespace fanmill::broker {
 namespace {
@@ -48,6 +49,7 @@ struct Loop::State {
   std::string header;  // reused for every message
   std::optional<MonoTime> wake_at;
   bool stop_seen = false;
+  Seldom strangers;  // that the log has named
 
   int receive(MonoTime now) {
     int taken = 0;
@@ -56,6 +58,7 @@ struct Loop::State {
       if (!received) break;
       auto envelope = decode_to_broker(received->header);
       if (!envelope) {
+        tell_malformed(envelope.error(), now);
         core.step(MalformedArrived{received->peer, envelope.error()}, now);
         continue;
       }
@@ -65,12 +68,31 @@ struct Loop::State {
     return taken;
   }
 
+  void tell_malformed(const Error& error, MonoTime now) {
+    const std::string sender = channel.last_sender();
+    if (!strangers.may_tell(sender, now)) return;
+    log().warn("{} {}: {}", sender,
+               error.code == ErrorCode::kVersion ? "was refused" : "sent what is no message",
+               error.message);
+  }
+
+  void tell_broken_off(MonoTime now) {
+    for (const std::string& caller : channel.broken_off()) {
+      if (!strangers.may_tell(caller, now)) continue;
+      log().warn(
+          "{} was refused: it has the join file of another broker, or is no fanmill; copy the join "
+          "file from this host again",
+          caller);
+    }
+  }
+
   // Carries out what the core asks for until it asks for nothing more: a store that is durable at
   // once makes further duties within the same turn.
   void work(MonoTime now) {
     for (;;) {
       Duties duties = core.take_duties(now);
       wake_at = duties.wake_at;
+      for (const std::string& line : duties.news) log().info(line);
       const bool wrote = !duties.writes.empty();
       if (wrote) {
         writes_handed_over += duties.writes.size();
@@ -158,7 +180,10 @@ struct Loop::State {
       }
       last = now;
       const int taken = receive(now);
-      if (taken == 0) core.step(Tick{}, now);
+      if (taken == 0) {
+        core.step(Tick{}, now);
+        tell_broken_off(now);
+      }
       work(now);
       if (auto failure = store->failure()) return tl::make_unexpected(std::move(*failure));
       if (stop_seen) return {};
@@ -181,6 +206,8 @@ Result<Loop> Loop::bind(ChannelContext& context, LoopOptions options) {
     if (!bound) return tl::make_unexpected(bound.error());
   }
   options.core.durability = std::string(options.store->level());
+  options.core.version = FANMILL_VERSION;
+  options.core.addresses = channel->endpoints();
   return Loop(std::make_unique<State>(std::move(*channel), std::move(options)));
 }
 

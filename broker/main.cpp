@@ -125,6 +125,7 @@ int serve(const Options& wanted) {
   // Nothing tells this life of the broker from an earlier one but chance: a worker may still hold
   // results for jobs of that one, whose ids must not be ours.
   options.core.epoch = random() | 1U;
+  options.core.news = true;
   options.store = std::make_unique<broker::MemoryStore>();
   auto loop = broker::Loop::bind(context, std::move(options));
   if (!loop) return told(loop.error());

@@ -3,11 +3,11 @@
 
 # To build and run fanmill.
 packages_build="g++ cmake ninja-build pkg-config ccache mold
-  libzmq3-dev cppzmq-dev libmsgpack-cxx-dev libspdlog-dev libfmt-dev libexpected-dev libroaring-dev
-  libsimdjson-dev nlohmann-json3-dev libcsv-dev libcli11-dev
-  libsqlitecpp-dev libxxhash-dev"
+  libzmq3-dev cppzmq-dev libmsgpack-cxx-dev libxxhash-dev libspdlog-dev libfmt-dev libexpected-dev libroaring-dev
+  libsimdjson-dev nlohmann-json3-dev libcsv-dev libcli11-dev libsqlitecpp-dev"
 # To test it, besides.
-packages_test="libgtest-dev libgmock-dev python3 clang-format-19 shellcheck parallel iproute2 tmux mandoc"
+packages_test="libgtest-dev libgmock-dev python3 clang-format-19 shellcheck parallel iproute2 tmux mandoc systemd
+  python3-zmq python3-msgpack"
 # For sh deploy/lint.sh tidy alone.
 packages_tidy="clang-tidy-19"
 

@@ -26,3 +26,14 @@ write_basic_package_version_file(${CMAKE_BINARY_DIR}/fanmillConfigVersion.cmake 
 install(FILES ${CMAKE_BINARY_DIR}/fanmillConfig.cmake ${CMAKE_BINARY_DIR}/fanmillConfigVersion.cmake
               ${CMAKE_SOURCE_DIR}/deploy/fanmill_add_plugin.cmake
         DESTINATION ${fanmill_package_dir})
+
+# systemd: the units name the programs where they are installed.
+install(CODE "
+  foreach(unit fanmill-broker.service fanmill-worker.service)
+    file(READ \"${CMAKE_SOURCE_DIR}/deploy/systemd/\${unit}\" text)
+    string(REPLACE /usr/local/bin/ \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/\" text \"\${text}\")
+    file(WRITE \"${CMAKE_BINARY_DIR}/systemd/\${unit}\" \"\${text}\")
+  endforeach()")
+install(FILES ${CMAKE_BINARY_DIR}/systemd/fanmill-broker.service ${CMAKE_BINARY_DIR}/systemd/fanmill-worker.service
+        DESTINATION lib/systemd/system)
+install(FILES ${CMAKE_SOURCE_DIR}/deploy/systemd/fanmill.conf DESTINATION lib/sysusers.d)

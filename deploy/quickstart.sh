@@ -70,7 +70,7 @@ awk -F, -v texts="$texts" -v status="$(field status)" -v level="$(field arg2)" -
 expected=$(for file in /usr/share/common-licenses/*; do gzip -c -9 "$file"; done | wc -c)
 grep -q -- "-9: $expected bytes" summary.txt || die "gzip itself gives $expected bytes at level 9, sweep.csv does not."
 say "   sweep.csv:"
-head -n 5 sweep.csv | cut -c 1-110 | sed 's/^/     /'
+head -n 5 sweep.csv | cut -c 1-120 | sed 's/^/     /'
 say "     …"
 cat summary.txt
 say "   $((3 * texts)) commands in $(seconds $took) s"

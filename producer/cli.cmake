@@ -2,7 +2,7 @@
 find_path(CSV_INCLUDE_DIR csv.h REQUIRED)
 find_library(CSV_LIBRARY csv REQUIRED)
 
-add_library(fanmill_producer STATIC client.cpp row_batch.cpp)
+add_library(fanmill_producer STATIC client.cpp documents.cpp query.cpp row_batch.cpp visible_text.cpp)
 target_include_directories(fanmill_producer PUBLIC include)
 target_link_libraries(fanmill_producer PUBLIC fanmill_producer_core fanmill_channel fmt::fmt)
 
@@ -28,13 +28,16 @@ add_library(fanmill_cli STATIC
   quantities.cpp
   range.cpp
   rate_window.cpp
+  reports.cpp
   row_cells.cpp
   row_columns.cpp
   run_stats.cpp
   sampled_source.cpp
+  signals.cpp
   source.cpp
   submitted_tuples.cpp
   summary.cpp
+  table.cpp
   text_reader.cpp
   values.cpp
   values_writer.cpp
@@ -43,9 +46,13 @@ add_library(fanmill_cli STATIC
 target_include_directories(fanmill_cli PUBLIC ${CSV_INCLUDE_DIR})
 target_link_libraries(fanmill_cli PUBLIC fanmill_producer Threads::Threads PRIVATE simdjson::simdjson ${CSV_LIBRARY})
 
-add_executable(fanmill main.cpp map_run.cpp commands/command_options.cpp commands/dry_run.cpp commands/exec.cpp commands/functions.cpp
-  commands/input_options.cpp commands/map.cpp commands/option_groups.cpp commands/plugin_option.cpp
-  commands/run_options.cpp version.cpp)
+add_executable(fanmill main.cpp
+  broker_watch.cpp cursor_file.cpp follow_run.cpp map_run.cpp submit_run.cpp wait_run.cpp
+  commands/broker_command.cpp commands/broker_option.cpp commands/command_options.cpp commands/dry_run.cpp
+  commands/empty_values.cpp commands/exec.cpp commands/follow_command.cpp commands/functions.cpp commands/gather.cpp commands/input_options.cpp
+  commands/jobs.cpp commands/map.cpp commands/option_groups.cpp commands/output_files.cpp commands/plugin_option.cpp
+  commands/push.cpp commands/run_options.cpp commands/status.cpp commands/steer.cpp commands/submit.cpp
+  commands/submit_options.cpp commands/wait.cpp version.cpp)
 # The last three for their versions alone.
 target_link_libraries(fanmill PRIVATE fanmill_cli fanmill_private_run CLI11::CLI11 nlohmann_json::nlohmann_json
   simdjson::simdjson msgpackc-cxx roaring::roaring)

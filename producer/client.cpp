@@ -1,6 +1,7 @@
 #include "producer/client.hpp"
 
 #include <fmt/format.h>
+#include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,6 +30,16 @@ std::string host_name() {
   return name.data();
 }
 
+std::string user_name() {
+  std::array<char, 4096> room{};
+  passwd entry{};
+  passwd* found = nullptr;
+  if (getpwuid_r(geteuid(), &entry, room.data(), room.size(), &found) != 0 || found == nullptr) {
+    return std::to_string(geteuid());
+  }
+  return std::string(found->pw_name).substr(0, limits::kNameBytesMax);
+}
+
 }  // namespace
 
 struct Client::State {
@@ -53,6 +64,7 @@ struct Client::State {
         session({.instance = InstanceId{random_u64()},
                  .host = host_name(),
                  .pid = static_cast<std::uint32_t>(getpid()),
+                 .user = address.endpoint.starts_with("inproc://") ? "" : user_name(),
                  .seed = random_u64()},
                 mono_now()) {
     session.connected(mono_now());
@@ -120,6 +132,10 @@ struct Client::State {
       if (envelope) {
         session.message(*envelope, in->blob, mono_now());
       } else {
+        if (envelope.error().code == ErrorCode::kVersion) {
+          connect_error = Error{ErrorCode::kVersion, "the broker at " + address.endpoint + ": " +
+                                                         envelope.error().message};
+        }
         session.garbled(envelope.error(), mono_now());
       }
     }

@@ -116,7 +116,7 @@ void CsvSource::take_header() {
       return;
     }
     if (!seen.insert(name).second) {
-      fail_row(row_line_, fmt::format("two columns are called \"{}\"", name));
+      fail_row(row_line_, fmt::format("two columns are called \"{}\"; rename one", name));
       return;
     }
   }

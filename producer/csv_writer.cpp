@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "producer/row_cells.hpp"
@@ -8,12 +9,25 @@
 namespace fanmill::producer {
 namespace {
 
+// JSON has no such numbers, but whoever reads CSV does: "nan", "inf", "-inf"; empty of all else.
+std::string_view no_number(std::string_view msgpack) {
+  constexpr char kDouble = static_cast<char>(0xcb);
+  if (msgpack.front() != kDouble) return {};
+  std::size_t at = 0;
+  const auto value = decode_msgpack(msgpack, at);
+  const double* const number = value ? value->as<double>() : nullptr;
+  if (number == nullptr || std::isfinite(*number)) return {};
+  if (std::isnan(*number)) return "nan";
+  return *number > 0 ? "inf" : "-inf";
+}
+
 class CsvWriter : public RowWriter {
  public:
   explicit CsvWriter(const WriterOptions& options)
       : columns_(options.columns.empty() ? all_columns() : options.columns),
         command_(options.command),
-        cells_(options.command) {
+        cells_(options.command),
+        header_written_(!options.header) {
     for (std::size_t i = 0; i < options.names.size(); ++i) {
       parameters_.push_back(parameter_column(i, options.names));
     }
@@ -69,7 +83,7 @@ class CsvWriter : public RowWriter {
     bool first = true;
     (void)each_column([&](const Column& column) -> Result<void> {
       if (!std::exchange(first, false)) out += ',';
-      append_csv_field(out, column.name);
+      append_csv_field(out, header_of(column));
       return {};
     });
     out += '\n';
@@ -116,6 +130,10 @@ class CsvWriter : public RowWriter {
       append_csv_field(out, *text);
       return {};
     }
+    if (const std::string_view word = no_number(cell.bytes); !word.empty()) {
+      out += word;
+      return {};
+    }
     json_.clear();
     std::size_t at = 0;
     if (auto ok = append_json_from_msgpack(json_, cell.bytes, at); !ok) return ok;
@@ -129,7 +147,7 @@ class CsvWriter : public RowWriter {
   std::vector<Column> parameters_;  // what kParams stands for
   bool parameters_known_ = false;
   bool all_parameters_ = false;
-  bool header_written_ = false;
+  bool header_written_;
   std::uint64_t left_out_ = 0;
   std::string json_;
 };

@@ -23,6 +23,8 @@ namespace {
 constexpr std::string_view kHeader =
     "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n";
 
+constexpr std::string_view kStandardOutput = "-";
+
 class JobLog : public RowWriter {
  public:
   JobLog(int fd, std::string path, bool is_local, const JobSpec& spec,
@@ -55,7 +57,8 @@ class JobLog : public RowWriter {
 
   Result<void> write_lines(std::string_view lines) const {
     const int error = write_all(fd_, lines);
-    if (error == 0) return {};
+    const bool reader_gone = path_ == kStandardOutput && error == EPIPE;
+    if (error == 0 || reader_gone) return {};
     return fail(ErrorCode::kSystem,
                 fmt::format("cannot write to \"{}\": {} (--joblog)", path_, strerror(error)));
   }
@@ -85,7 +88,7 @@ class JobLog : public RowWriter {
     lines += '\n';
   }
 
-  // In seconds. A command that was killed could not say when it began.
+  // In seconds. A worker that was lost could not say when it began.
   static double start_of(const Row& row) {
     if (row.start_unix_us > 0) return static_cast<double>(row.start_unix_us) / 1e6;
     const std::chrono::duration<double> now = std::chrono::system_clock::now().time_since_epoch();
@@ -115,8 +118,10 @@ Result<std::unique_ptr<RowWriter>> make_job_log(const JobLogOptions& options, co
                                                 std::unique_ptr<RowWriter> rows) {
   const bool append = options.path.starts_with('+');
   std::string path = options.path.substr(append ? 1 : 0);
-  const int fd =
-      open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC), 0666);
+  const int fd = path == kStandardOutput
+                     ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
+                     : open(path.c_str(),
+                            O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC), 0666);
   if (fd < 0) {
     return fail(ErrorCode::kUsage,
                 fmt::format("cannot write to \"{}\": {} (--joblog)", path, strerror(errno)));

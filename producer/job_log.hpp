@@ -18,7 +18,7 @@
 namespace fanmill::producer {
 
 struct JobLogOptions {
-  std::string path;      // begins with `+`: what is there stays
+  std::string path;      // begins with `+`: what is there stays; `-` is stdout
   bool is_local = true;  // a private run
 };
 

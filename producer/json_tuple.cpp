@@ -17,6 +17,11 @@ using namespace simdjson;
 
 namespace {
 
+const char* const kTooDeep = "nested too deeply: at most 8 levels, the row itself being the first";
+static_assert(limits::kValueDepthMax == 8);
+const char* const kTooLong = "too many elements: an array or object has 65536 at most";
+static_assert(limits::kTupleElementsMax == 65536);
+
 struct Malformed {
   error_code code = SUCCESS;
   const char* reason = nullptr;  // ours, else simdjson's
@@ -59,7 +64,7 @@ void put_number(std::string& out, simdjson_result<ondemand::number> parsed, std:
 
 template <class Json>  // a value or the document
 void put_array(std::string& out, Json& json, std::uint32_t depth_left) {
-  if (depth_left == 0) throw Malformed{SUCCESS, "nested too deeply"};
+  if (depth_left == 0) throw Malformed{SUCCESS, kTooDeep};
   const std::size_t head_at = out.size();
   out.push_back(0);
   std::size_t length = 0;
@@ -67,13 +72,13 @@ void put_array(std::string& out, Json& json, std::uint32_t depth_left) {
     put(out, element.value(), depth_left - 1);
     ++length;
   }
-  if (length > limits::kTupleElementsMax) throw Malformed{SUCCESS, "too many elements"};
+  if (length > limits::kTupleElementsMax) throw Malformed{SUCCESS, kTooLong};
   put_container_head(out, head_at, length, false);
 }
 
 template <class Json>
 void put_object(std::string& out, Json& json, std::uint32_t depth_left) {
-  if (depth_left == 0) throw Malformed{SUCCESS, "nested too deeply"};
+  if (depth_left == 0) throw Malformed{SUCCESS, kTooDeep};
   const std::size_t head_at = out.size();
   out.push_back(0);
   std::size_t length = 0;
@@ -82,7 +87,7 @@ void put_object(std::string& out, Json& json, std::uint32_t depth_left) {
     put(out, field.value().value(), depth_left - 1);
     ++length;
   }
-  if (length > limits::kTupleElementsMax) throw Malformed{SUCCESS, "too many elements"};
+  if (length > limits::kTupleElementsMax) throw Malformed{SUCCESS, kTooLong};
   put_container_head(out, head_at, length, true);
 }
 
@@ -197,7 +202,7 @@ std::string describe(const Malformed& what) {
     case TRAILING_CONTENT:
       return "more than one JSON value on the line";
     case DEPTH_ERROR:
-      return "nested too deeply";
+      return kTooDeep;
     default:
       return error_message(what.code);
   }

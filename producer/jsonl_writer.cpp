@@ -28,6 +28,7 @@ class JsonLinesWriter : public RowWriter {
   explicit JsonLinesWriter(const WriterOptions& options)
       : columns_(options.columns.empty() ? all_columns() : options.columns),
         names_(options.names),
+        command_(options.command),
         cells_(options.command) {
     for (const Column& column : columns_) {
       std::string key = keys_.empty() ? "{" : ",";
@@ -69,6 +70,12 @@ class JsonLinesWriter : public RowWriter {
         append_text(out, cell.bytes);
         break;
       case Cell::Kind::kValue:
+        // What a command printed is text, also where not all of it is UTF-8.
+        if (const auto text = text_of(cell.bytes);
+            text && command_ && column.fact == RowFact::kValue) {
+          append_text(out, *text);
+          return {};
+        }
         return append_value(out, cell.bytes);
     }
     return {};
@@ -94,6 +101,7 @@ class JsonLinesWriter : public RowWriter {
 
   const std::vector<Column> columns_;
   const std::vector<std::string> names_;
+  const bool command_;
   std::vector<std::string> keys_;  // of each column, with what stands around it
   RowCells cells_;
 };

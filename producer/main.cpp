@@ -2,6 +2,8 @@
 // programs of that name beside this one, as git does.
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -15,6 +17,7 @@
 #include "producer/commands/commands.hpp"
 #include "producer/console.hpp"
 #include "producer/map_run.hpp"
+#include "producer/signals.hpp"
 #include "producer/version.hpp"
 #include "proto/log.hpp"
 #include "proto/nearest.hpp"
@@ -31,6 +34,22 @@ Usage: fanmill COMMAND [OPTIONS] ...
   functions                what can be called, with signatures
   broker                   a broker of its own, for several producers and workers
   worker                   offers this host's cores to a broker
+
+At a broker (--broker, or FANMILL_BROKER):
+  submit FUNCTION INPUT    leaves a job there and prints its id; submit exec INPUT -- CMD too
+  gather JOB -o FILE       its results, to the end; goes on where it was interrupted
+  results JOB              what is recorded of it now
+  push JOB INPUT           more tuples for a job that was opened with submit --open
+  wait JOB...              until they have ended
+  jobs [JOB]...            its jobs, and how far they are
+  show [JOB]...            everything about a job, and why it waits
+  cancel JOB...            ends jobs; their results stay
+  pause JOB...             deals nothing of them
+  resume JOB...            goes on with them
+  close JOB...             no more tuples for an open job
+  forget JOB...            removes jobs that have ended, with their results
+  workers                  its workers: slots, what they did, labels
+  status                   its ventilator and its sink: rates, backlog, readers
 
 Try it:
   fanmill map -j 4 sleep_print ::: 1 2 ::: "hello"       # four slots, no set-up
@@ -58,11 +77,62 @@ int execute_beside(const std::string& program, char** argv) {
   return 3;
 }
 
+struct Command {
+  const char* name;
+  int (*run)(std::vector<std::string> args);  // none: a program of its own
+  bool reads_signals = false;
+};
+
+namespace producer = fanmill::producer;
+
+// In the order in which messages list them.
+constexpr std::array kCommands{
+    Command{"map", producer::map_command, true},
+    Command{"exec", producer::exec_command, true},
+    Command{"submit", producer::submit_command, true},
+    Command{"push", producer::push_command, true},
+    Command{"gather", producer::gather_command, true},
+    Command{"results", producer::results_command, true},
+    Command{"wait", producer::wait_command, true},
+    Command{"functions", producer::functions_command},
+    Command{"jobs", producer::jobs_command},
+    Command{"show", producer::show_command},
+    Command{"cancel", producer::cancel_command},
+    Command{"pause", producer::pause_command},
+    Command{"resume", producer::resume_command},
+    Command{"close", producer::close_command},
+    Command{"forget", producer::forget_command},
+    Command{"workers", producer::workers_command},
+    Command{"status", producer::status_command},
+    Command{"broker", nullptr},
+    Command{"worker", nullptr},
+};
+
+int no_such_command(const std::string& word) {
+  std::vector<std::string> names;
+  for (const Command& command : kCommands) names.emplace_back(command.name);
+  std::string list = names.front();
+  for (std::size_t i = 1; i < names.size(); ++i) {
+    list += (i + 1 < names.size() ? ", " : " and ") + names[i];
+  }
+  names.emplace_back("help");
+  const auto meant = fanmill::nearest_name(word, names);
+  const std::string what = meant ? "did you mean " + *meant + "?" : "there are " + list;
+  std::fprintf(stderr, "fanmill: no command \"%s\"; %s (fanmill --help)\n", word.c_str(),
+               what.c_str());
+  return 2;
+}
+
 int run(int argc, char** argv) {
   using namespace fanmill;
   const std::string_view command = argc > 1 ? argv[1] : "";
   if (command.empty()) {
     std::fputs(kHelp, stderr);
+    return 2;
+  }
+  if (command == "help" && argc > 3) {
+    std::fprintf(stderr, "fanmill: \"%s\" is one word too many (fanmill help %s)\n", argv[3],
+                 argv[2]);
     return 2;
   }
   if (command == "help" && argc > 2) {  // help map: map --help
@@ -78,30 +148,26 @@ int run(int argc, char** argv) {
     std::fputs(producer::version_text().c_str(), stdout);
     return 0;
   }
-  if (command == "broker" || command == "worker") {
-    return execute_beside("fanmill-" + std::string(command), argv + 1);
-  }
-  std::vector<std::string> args(argv + 2, argv + argc);
-  if (command == "map" || command == "exec") {
-    producer::block_signals();
-    const char* const level = std::getenv("FANMILL_LOG");
-    set_up_logging("fanmill", level != nullptr ? level : "warn");
-    return command == "map" ? producer::map_command(std::move(args))
-                            : producer::exec_command(std::move(args));
-  }
-  if (command == "functions") return producer::functions_command(std::move(args));
-  const std::vector<std::string> commands{"map", "exec", "functions", "broker", "worker", "help"};
-  const auto meant = nearest_name(command, commands);
-  if (meant) {
-    std::fprintf(stderr, "fanmill: no command \"%s\"; did you mean %s? (fanmill --help)\n", argv[1],
-                 meant->c_str());
-    return 2;
-  }
-  std::fprintf(stderr,
-               "fanmill: no command \"%s\"; there are map, exec, functions, broker and worker "
-               "(fanmill --help)\n",
-               argv[1]);
-  return 2;
+  const auto found = std::ranges::find(kCommands, command, &Command::name);
+  if (found == kCommands.end()) return no_such_command(argv[1]);
+  if (found->run == nullptr) return execute_beside("fanmill-" + std::string(command), argv + 1);
+  if (found->reads_signals) producer::block_signals();
+  const char* const level = std::getenv("FANMILL_LOG");
+  set_up_logging("fanmill", level != nullptr ? level : "warn");
+  return found->run(std::vector<std::string>(argv + 2, argv + argc));
+}
+
+// Room for all that is printed by way of stdio, lists and help, so that it is written at the end.
+char stdout_buffer[256 * 1024];
+
+// What was printed by way of stdio is there, or the reader left; else the exit code says it is not.
+int flush_stdout(int code) {
+  errno = 0;
+  const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout) != 0;
+  if (!failed || code != 0 || errno == EPIPE) return code;
+  std::fprintf(stderr, "fanmill: cannot write to stdout%s%s\n", errno != 0 ? ": " : "",
+               errno != 0 ? std::strerror(errno) : "");
+  return 3;
 }
 
 }  // namespace
@@ -109,7 +175,8 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     fanmill::producer::occupy_standard_descriptors();
-    return run(argc, argv);
+    std::setvbuf(stdout, stdout_buffer, _IOFBF, sizeof stdout_buffer);
+    return flush_stdout(run(argc, argv));
   } catch (const std::exception& error) {
     std::fprintf(stderr, "fanmill: %s\n", error.what());
     return 3;

@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <signal.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,10 +15,12 @@
 #include "producer/console.hpp"
 #include "producer/exit_code.hpp"
 #include "producer/failure_report.hpp"
+#include "producer/fd.hpp"
 #include "producer/job_log.hpp"
 #include "producer/private_run.hpp"
 #include "producer/progress.hpp"
 #include "producer/run_stats.hpp"
+#include "producer/signals.hpp"
 #include "producer/summary.hpp"
 #include "producer/writer_thread.hpp"
 #include "proto/find_broker.hpp"
@@ -37,33 +37,7 @@ constexpr auto kReconnectEvery = 100ms;  // looks for a broker that went
 constexpr auto kFirstAnswerWithin = 5s;  // of a broker named on the command line
 constexpr auto kWriterPatience = 300ms;  // for a writer that waits for its reader, at a kill
 constexpr auto kFarewellTime = 200ms;    // for a last cancel to leave
-
-sigset_t signals_read() {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGTERM);
-  return set;
-}
-
-class Fd {
- public:
-  explicit Fd(int fd) : fd_(fd) {}
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  ~Fd() {
-    if (fd_ > STDERR_FILENO) close(fd_);
-  }
-  int get() const { return fd_; }
-  // Some file systems say only here that there was no room. The error number, or 0.
-  int close_now() {
-    const int fd = std::exchange(fd_, -1);
-    return fd <= STDERR_FILENO || close(fd) == 0 || errno == EINTR ? 0 : errno;
-  }
-
- private:
-  int fd_;
-};
+constexpr auto kLastRowsTime = 500ms;    // for what was done already, at a kill
 
 class Run {
  public:
@@ -79,7 +53,6 @@ class Run {
         progress_(mono_now()),
         shown_(console, options_.progress, options_.quiet, mono_now()),
         stats_(options_.order == RowOrder::kInput),
-        signals_(make_signal_fd()),
         chunk_tuples_(kFirstChunkTuples) {
     if (const auto total = source_->total()) progress_.total(*total);
     progress_.slots(options_.slots);
@@ -97,7 +70,11 @@ class Run {
       turn();
       if (killed_ || end_.reader_gone) break;
     }
-    if (over_) finish_writing();
+    if (over_) {
+      finish_writing();
+    } else if (killed_ && opened_ && !end_.error && session_.is_connected()) {
+      take_last_rows();
+    }
     shown_.clear();
     elapsed_ = mono_now() - began_;
     return over_ && !killed_ && !end_.reader_gone;
@@ -105,6 +82,7 @@ class Run {
 
   // For a broker that lives on: nothing of this job is to be left there.
   void cancel_at_broker() {
+    if (over_) return;
     session_.cancel(job_, 0, mono_now());
     const MonoTime until = mono_now() + kFarewellTime;
     while (mono_now() < until && session_.is_connected()) {
@@ -150,11 +128,6 @@ class Run {
   }
 
  private:
-  static int make_signal_fd() {
-    const sigset_t set = signals_read();
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-  }
-
   void feed() {
     for (int i = 0; feeding_ && !source_waits_ && i < kChunksPerTurn; ++i) {
       if (!session_.may_submit(job_)) return;
@@ -184,6 +157,19 @@ class Run {
     }
   }
 
+  // Killed by a signal: results that waited for a task before them are there, and are given out
+  // once that one is cancelled. A further signal ends the wait.
+  void take_last_rows() {
+    session_.cancel(job_, 0, mono_now());
+    feeding_ = false;
+    const int signals = interrupts_;
+    turns_until_ = mono_now() + kLastRowsTime;
+    while (!over_ && !end_.reader_gone && !end_.error && interrupts_ == signals &&
+           mono_now() < *turns_until_) {
+      turn();
+    }
+  }
+
   void stop_feeding() {
     feeding_ = false;
     session_.close(job_, mono_now());
@@ -191,7 +177,7 @@ class Run {
   }
 
   void turn() {
-    std::vector<pollfd> fds{{.fd = signals_.get(), .events = POLLIN, .revents = 0},
+    std::vector<pollfd> fds{{.fd = signals_.fd(), .events = POLLIN, .revents = 0},
                             {.fd = writer_.event_fd(), .events = POLLIN, .revents = 0},
                             {.fd = worker_ended_fd_, .events = POLLIN, .revents = 0}};
     const bool may_feed = feeding_ && session_.may_submit(job_);
@@ -201,6 +187,10 @@ class Run {
     std::optional<nanoseconds> timeout = shown_.every();
     if (!session_.is_connected()) timeout = kReconnectEvery;
     if (may_feed && !source_waits_) timeout = 0ns;
+    if (turns_until_) {
+      const nanoseconds left = std::max<nanoseconds>(*turns_until_ - mono_now(), 0ns);
+      timeout = std::min(timeout.value_or(left), left);
+    }
     for (Notice& notice : client_.pump(timeout, fds)) take(notice);
     if (fds[0].revents != 0) read_signals();
     if (fds[1].revents != 0) read_writer();
@@ -240,11 +230,7 @@ class Run {
   }
 
   void read_signals() {
-    signalfd_siginfo info{};
-    while (read(signals_.get(), &info, sizeof info) == sizeof info) {
-      ++interrupts_;
-      if (info.ssi_signo == SIGTERM) interrupts_ += 2;
-    }
+    interrupts_ = signals_.urgency();
     if (interrupts_ == 0) return;
     const bool first = !end_.interrupted;
     end_.interrupted = true;
@@ -322,7 +308,7 @@ class Run {
       if (done.reader_gone) end_.reader_gone = true;
       if (done.error && !end_.error) end_.error = done.error;
       if (done.finished) return;
-      pollfd fds[] = {{.fd = signals_.get(), .events = POLLIN, .revents = 0},
+      pollfd fds[] = {{.fd = signals_.fd(), .events = POLLIN, .revents = 0},
                       {.fd = writer_.event_fd(), .events = POLLIN, .revents = 0}};
       poll(fds, 2, -1);
       if (fds[0].revents != 0) {
@@ -372,7 +358,7 @@ class Run {
   Progress progress_;
   ProgressOutput shown_;
   RunStats stats_;
-  const Fd signals_;
+  SignalReader signals_;
 
   int worker_ended_fd_ = -1;
   JobHandle job_;
@@ -386,6 +372,7 @@ class Run {
   bool killed_ = false;
   int interrupts_ = 0;
   RunEnd end_;
+  std::optional<MonoTime> turns_until_;
   MonoTime began_{};
   nanoseconds elapsed_{};
   bool ever_connected_ = false;
@@ -399,18 +386,6 @@ int tell(Console& console, const Error& error) {
 
 }  // namespace
 
-void block_signals() {
-  const sigset_t set = signals_read();
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  signal(SIGPIPE, SIG_IGN);
-  signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is an error like a full disk
-}
-
-void unblock_signals() {
-  const sigset_t set = signals_read();
-  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
-}
-
 int run_map(MapOptions options, std::unique_ptr<TupleSource> source) {
   Console console(!options.quiet && options.progress != ProgressMode::kJson &&
                   options.progress != ProgressMode::kNone);
@@ -420,12 +395,14 @@ int run_map(MapOptions options, std::unique_ptr<TupleSource> source) {
     auto started = PrivateRun::start(context, {.slots = options.slots,
                                                .allow_exec = true,
                                                .plugins = options.plugins,
+                                               .own_executor = options.own_executor,
                                                .results_cap = options.spill_max});
     if (!started) return tell(console, started.error());
     here.emplace(std::move(*started));
   }
   int output = STDOUT_FILENO;
   if (options.output_path) {
+    const SignalsEndIt waiting;
     output = open(options.output_path->c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (output < 0) {
       return tell(console, {ErrorCode::kUsage, fmt::format("cannot write to \"{}\": {} (-o)",
@@ -435,6 +412,7 @@ int run_map(MapOptions options, std::unique_ptr<TupleSource> source) {
   Fd output_fd(output);
   auto writer = make_writer(options.writer);
   if (options.job_log) {
+    const SignalsEndIt waiting;
     auto logging = make_job_log({.path = *options.job_log, .is_local = !options.broker},
                                 options.job.spec, std::move(writer));
     if (!logging) return tell(console, logging.error());

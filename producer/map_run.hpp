@@ -25,6 +25,7 @@ struct MapOptions {
   std::uint32_t slots = 0;                 // of a private run; 0: the cores this process may use
   std::uint64_t spill_max = limits::kResultsCap;  // of a private run
   std::vector<std::string> plugins = {};          // of a private run
+  std::string own_executor = {};                  // of a private run
   bool quiet = false;
   ProgressMode progress = ProgressMode::kAuto;
 
@@ -33,12 +34,6 @@ struct MapOptions {
     return output_path ? '"' + *output_path + '"' : std::string("stdout");
   }
 };
-
-// Blocks all signals that it reads (SIGINT, SIGTERM) for the calling thread and the threads made
-// from it; SIGPIPE and SIGXFSZ are ignored. To be called before any other thread exists.
-void block_signals();
-// Undoes it for the calling thread, where nobody reads them: Ctrl-C then ends the program.
-void unblock_signals();
 
 // Returns the program's exit code. Everything that went wrong has been told on stderr.
 int run_map(MapOptions options, std::unique_ptr<TupleSource> source);

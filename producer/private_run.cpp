@@ -58,8 +58,10 @@ const std::string& PrivateRun::endpoint() const { return state_->endpoint; }
 std::uint32_t PrivateRun::slots() const { return state_->slots; }
 int PrivateRun::worker_ended_fd() const { return state_->worker_ended; }
 
-Result<std::vector<FunctionOffer>> private_offers(const std::vector<std::string>& plugins) {
-  return worker::probe_executor({.executor_path = {}, .plugins = plugins});
+Result<std::vector<FunctionOffer>> private_offers(const std::vector<std::string>& plugins,
+                                                  const std::string& own_executor) {
+  return worker::probe_executor(
+      {.executor_path = {}, .plugins = plugins, .own_executor = own_executor});
 }
 
 Result<PrivateRun> PrivateRun::start(ChannelContext& context, const PrivateRunOptions& options) {
@@ -80,8 +82,9 @@ Result<PrivateRun> PrivateRun::start(ChannelContext& context, const PrivateRunOp
   agent_options.broker = kEndpoint;
   agent_options.name = "local";
   agent_options.slots = options.slots;
-  agent_options.allow_exec = options.allow_exec;
+  agent_options.allow_exec = options.allow_exec && options.own_executor.empty();
   agent_options.plugins = options.plugins;
+  agent_options.own_executor = options.own_executor;
   agent_options.reconnect_quietly = true;
   agent_options.executor_path = options.executor_path;
   agent_options.adopt_orphans = options.adopt_orphans;

@@ -19,14 +19,16 @@ struct PrivateRunOptions {
   std::uint32_t slots = 0;  // 0: the cores this process may use
   bool allow_exec = true;
   std::vector<std::string> plugins = {};
+  std::string own_executor = {};   // the user's program, instead of plugins and commands
   std::string executor_path = {};  // empty: fanmill-executor beside the running program
   bool adopt_orphans = true;  // see worker::AgentOptions; false in a program of somebody else's
   std::uint64_t results_cap = limits::kResultsCap;  // bytes of results that wait for the reader
 };
 
-// What the workers of such a run offer, as an executor process says it; by name. kUsage: a plugin
-// cannot be used.
-Result<std::vector<FunctionOffer>> private_offers(const std::vector<std::string>& plugins);
+// What the workers of such a run offer, as an executor process says it; by name. kUsage: a plugin,
+// or the user's executor, cannot be used.
+Result<std::vector<FunctionOffer>> private_offers(const std::vector<std::string>& plugins,
+                                                  const std::string& own_executor);
 
 class PrivateRun {
  public:

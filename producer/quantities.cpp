@@ -2,41 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <optional>
 #include <string>
-#include <system_error>
 
 namespace fanmill::producer {
 namespace {
-
-// The number at the front of `text`, which is moved behind it.
-std::optional<double> take_number(std::string_view& text) {
-  double number = 0;
-  const auto [end, error] =
-      std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
-  if (error != std::errc{} || !std::isfinite(number) || number < 0) return {};
-  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-  return number;
-}
-
-std::string_view take_letters(std::string_view& text) {
-  std::size_t size = 0;
-  while (size < text.size() && ((text[size] | 0x20) >= 'a' && (text[size] | 0x20) <= 'z')) ++size;
-  const std::string_view letters = text.substr(0, size);
-  text.remove_prefix(size);
-  return letters;
-}
-
-std::optional<double> ms_of(std::string_view unit) {
-  if (unit == "ms") return 1;
-  if (unit.empty() || unit == "s" || unit == "sec") return 1000;
-  if (unit == "m" || unit == "min") return 60'000;
-  if (unit == "h") return 3'600'000;
-  if (unit == "d") return 86'400'000;
-  return {};
-}
 
 std::optional<double> bytes_of(std::string_view unit) {
   std::string small;
@@ -57,26 +30,6 @@ std::optional<double> bytes_of(std::string_view unit) {
 
 }  // namespace
 
-Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
-  const auto bad = [&] {
-    return fail(ErrorCode::kUsage,
-                fmt::format("\"{}\" is no duration; for instance 90s, 5m, 1h30m or 250ms", text));
-  };
-  std::string_view rest = text;
-  double total = 0;
-  if (rest.empty()) return bad();
-  while (!rest.empty()) {
-    const auto number = take_number(rest);
-    const auto unit = ms_of(take_letters(rest));
-    if (!number || !unit) return bad();
-    total += *number * *unit;
-    while (!rest.empty() && rest.front() == ' ') rest.remove_prefix(1);
-  }
-  constexpr double kMost = 1e13;  // three centuries
-  if (total > kMost) return bad();
-  return std::chrono::milliseconds(static_cast<std::int64_t>(total + 0.5));
-}
-
 Result<std::uint64_t> parse_size(std::string_view text) {
   std::string_view rest = text;
   const auto number = take_number(rest);
@@ -87,6 +40,43 @@ Result<std::uint64_t> parse_size(std::string_view text) {
                 fmt::format("\"{}\" is no size; for instance 64MiB, 10MB, 512k or 1G", text));
   }
   return static_cast<std::uint64_t>(*number * *unit);
+}
+
+std::string short_duration(std::chrono::nanoseconds time) {
+  using namespace std::chrono_literals;
+  const auto count = std::max<std::int64_t>(time.count(), 0);
+  if (count == 0) return "0s";
+  if (time < 1us) return fmt::format("{}ns", count);
+  if (time < 1ms) return fmt::format("{}µs", count / 1000);
+  if (time < 1s) return fmt::format("{}ms", count / 1'000'000);
+  const std::int64_t seconds = time / 1s;
+  const std::int64_t tenths = time / 100ms % 10;
+  if (seconds < 10 && tenths > 0) return fmt::format("{}.{}s", seconds, tenths);
+  if (seconds < 60) return fmt::format("{}s", seconds);
+  const auto two = [](std::int64_t large, char large_unit, std::int64_t small, char small_unit) {
+    return small == 0 ? fmt::format("{}{}", large, large_unit)
+                      : fmt::format("{}{}{}{}", large, large_unit, small, small_unit);
+  };
+  const std::int64_t minutes = seconds / 60;
+  if (minutes < 60) return two(minutes, 'm', seconds % 60, 's');
+  const std::int64_t hours = minutes / 60;
+  if (hours < 24) return two(hours, 'h', minutes % 60, 'm');
+  return two(hours / 24, 'd', hours % 24, 'h');
+}
+
+std::string short_size(std::uint64_t bytes) {
+  if (bytes < 1024) return bytes == 0 ? "0" : fmt::format("{}B", bytes);
+  static constexpr const char* kUnits[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  double size = static_cast<double>(bytes) / 1024;
+  std::size_t unit = 0;
+  while (size >= 999.5 && unit + 1 < std::size(kUnits)) {
+    size /= 1024;
+    ++unit;
+  }
+  if (size >= 99.95) return fmt::format("{:.0f}{}", size, kUnits[unit]);
+  std::string text = fmt::format("{:.1f}", size);
+  if (text.ends_with(".0")) text.resize(text.size() - 2);
+  return text + kUnits[unit];
 }
 
 }  // namespace fanmill::producer

@@ -116,6 +116,11 @@ Result<std::vector<Column>> parse_columns(std::string_view list,
   }
 }
 
+std::string header_of(const Column& column) {
+  const bool is_taken = column.fact == RowFact::kParam && fixed_column(column.name);
+  return (is_taken ? std::string(kParamPrefix) : "") + column.name;
+}
+
 bool show_parameters(const std::vector<Column>& columns) {
   return std::ranges::any_of(columns, [](const Column& column) {
     return column.fact == RowFact::kParams || column.fact == RowFact::kParam;

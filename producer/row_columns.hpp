@@ -50,6 +50,9 @@ Result<std::vector<Column>> parse_columns(std::string_view list,
 // The columns of parameters "arg1", "arg2" … or of `names`.
 Column parameter_column(std::size_t position, const std::vector<std::string>& names);
 
+// What a header calls it: "params.value" of a parameter with the name of another column.
+std::string header_of(const Column& column);
+
 // Whether any of them needs the tasks' tuples.
 bool show_parameters(const std::vector<Column>& columns);
 

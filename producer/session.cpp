@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "producer/session_job.hpp"
+#include "producer/session_push.hpp"
+#include "producer/session_requests.hpp"
 #include "proto/limits.hpp"
 
 namespace fanmill::producer {
@@ -63,6 +65,8 @@ struct Session::State {
   MonoTime heartbeat_at{};
   bool leaving = false;
   std::deque<SessionJob> jobs;
+  std::deque<SessionPush> pushes;
+  SessionRequests requests;
   SessionDuties duties;
 
   State(SessionConfig c, MonoTime now)
@@ -81,6 +85,10 @@ struct Session::State {
     const auto it = std::find_if(jobs.begin(), jobs.end(),
                                  [&](const SessionJob& j) { return j.key() == key && !j.over(); });
     return it == jobs.end() ? nullptr : &*it;
+  }
+  SessionPush& push(PushHandle handle) {
+    FANMILL_ASSERT(handle.value < pushes.size());
+    return pushes[handle.value];
   }
   void say(FromProducer message, SessionId in) {
     duties.send.push_back({.message = std::move(message), .session = in, .blob = {}});
@@ -107,7 +115,8 @@ struct Session::State {
     say(ProducerHello{.instance = config.instance,
                       .attempt = attempt,
                       .host = config.host,
-                      .pid = config.pid},
+                      .pid = config.pid,
+                      .user = config.user},
         SessionId{});
   }
 
@@ -127,6 +136,8 @@ struct Session::State {
     welcomed_at = heard_at = now;
     schedule_heartbeat(now);
     for (SessionJob& j : jobs) j.session_began(now);
+    for (SessionPush& p : pushes) p.session_began();
+    requests.session_began();
   }
 
   void schedule_heartbeat(MonoTime now) {
@@ -135,14 +146,20 @@ struct Session::State {
 
   void refused(const Refused& message) {
     Error error{message.code, message.message};
-    if (!message.key.empty()) {
+    if (message.request != 0) {
+      requests.refused(RequestId{message.request}, std::move(error), duties.notices);
+    } else if (!message.key.empty()) {
       if (SessionJob* j = find(message.key); j != nullptr)
         j->refused(std::move(error), duties.notices);
     } else if (message.job != JobId{}) {
+      for (SessionPush& p : pushes) {
+        if (p.job() == message.job) p.refused(error, duties.notices);
+      }
       if (SessionJob* j = find(message.job); j != nullptr)
         j->refused(std::move(error), duties.notices);
     } else if (message.code == ErrorCode::kVersion || message.code == ErrorCode::kUsage) {
       for (SessionJob& j : jobs) j.refused(error, duties.notices);
+      requests.all_refused(error, duties.notices);
     }
   }
 
@@ -170,36 +187,43 @@ struct Session::State {
     }
     if (!mine) return;
     heard_at = now;
-    std::visit(Overloaded{[&](const JobOpened& m) {
-                            if (SessionJob* j = find(m.key); j != nullptr)
-                              j->opened(m, now, duties.notices);
-                          },
-                          [&](const Accepted& m) {
-                            if (SessionJob* j = find(m.job); j != nullptr) j->accepted(m, now);
-                          },
-                          [&](const Rows& m) {
-                            if (SessionJob* j = find(m.job); j != nullptr) {
-                              if (!j->rows(m, blob, now, duties.notices)) lose_connection(now);
-                            }
-                          },
-                          [&](const JobStatus& m) {
-                            if (SessionJob* j = find(m.job); j != nullptr)
-                              duties.notices.emplace_back(
-                                  StatusArrived{.handle = j->handle(), .status = m});
-                          },
-                          [&](const JobEvent& m) {
-                            if (SessionJob* j = find(m.job); j != nullptr)
-                              duties.notices.emplace_back(
-                                  EventArrived{.handle = j->handle(), .event = m, .blob = blob});
-                          },
-                          [&](const JobEnded& m) {
-                            if (SessionJob* j = find(m.job); j != nullptr)
-                              j->ended(m.counts, duties.notices);
-                          },
-                          [](const HeartbeatReply&) {}, [](const ProducerWelcome&) {},
-                          [](const Refused&) {}, [](const UnknownSession&) {}, [](const Answer&) {},
-                          [](const RowsEnded&) {}, [](const Pushed&) {}},
-               envelope.message);
+    std::visit(
+        Overloaded{
+            [&](const JobOpened& m) {
+              if (SessionJob* j = find(m.key); j != nullptr) j->opened(m, now, duties.notices);
+            },
+            [&](const Accepted& m) {
+              if (SessionJob* j = find(m.job); j != nullptr) j->accepted(m, now);
+            },
+            [&](const Rows& m) {
+              if (SessionJob* j = find(m.job); j != nullptr) {
+                if (!j->rows(m, blob, now, duties.notices)) lose_connection(now);
+              }
+            },
+            [&](const JobStatus& m) {
+              if (SessionJob* j = find(m.job); j != nullptr)
+                duties.notices.emplace_back(StatusArrived{.handle = j->handle(), .status = m});
+            },
+            [&](const JobEvent& m) {
+              if (SessionJob* j = find(m.job); j != nullptr)
+                duties.notices.emplace_back(
+                    EventArrived{.handle = j->handle(), .event = m, .blob = blob});
+            },
+            [&](const JobEnded& m) {
+              if (SessionJob* j = find(m.job); j != nullptr) j->ended(m.counts, duties.notices);
+            },
+            [](const HeartbeatReply&) {}, [](const ProducerWelcome&) {}, [](const Refused&) {},
+            [](const UnknownSession&) {},
+            [&](const Answer& m) { requests.answered(RequestId{m.request}, blob, duties.notices); },
+            [&](const RowsEnded& m) {
+              if (SessionJob* j = find(m.job); j != nullptr) j->rows_ended(m, duties.notices);
+            },
+            [&](const Pushed& m) {
+              for (SessionPush& p : pushes) {
+                if (p.job() == m.job && p.key() == m.key) p.pushed(m, now);
+              }
+            }},
+        envelope.message);
   }
 
   void serve_timers(MonoTime now) {
@@ -226,6 +250,8 @@ struct Session::State {
           schedule_heartbeat(now);
         }
         for (SessionJob& j : jobs) j.collect(now, session, duties.send);
+        for (SessionPush& p : pushes) p.collect(now, session, duties.send);
+        requests.collect(now, session, duties.send);
         break;
     }
   }
@@ -242,6 +268,8 @@ struct Session::State {
       case Phase::kWelcomed: {
         MonoTime due = std::min(heartbeat_at, heard_at + heartbeat * kSilentHeartbeatsMax);
         for (const SessionJob& j : jobs) due = std::min(due, j.due_at().value_or(due));
+        for (const SessionPush& p : pushes) due = std::min(due, p.due_at().value_or(due));
+        due = std::min(due, requests.due_at().value_or(due));
         return due;
       }
     }
@@ -272,7 +300,8 @@ void Session::garbled(const Error& /*error*/, MonoTime now) {
 
 void Session::tick(MonoTime now) { state_->serve_timers(now); }
 
-JobHandle Session::open(std::string key, JobOptions options, RowOrder order, MonoTime now) {
+JobHandle Session::open(std::string key, JobOptions options, std::optional<RowOrder> order,
+                        MonoTime now) {
   const JobHandle handle{static_cast<std::uint32_t>(state_->jobs.size())};
   state_->jobs.emplace_back(handle, std::move(key), std::move(options), order,
                             state_->config.window_bytes, state_->config.ack_delay);
@@ -280,13 +309,35 @@ JobHandle Session::open(std::string key, JobOptions options, RowOrder order, Mon
   return handle;
 }
 
+JobHandle Session::attach(JobId job, RowOrder order, std::uint64_t cursor, MonoTime now) {
+  const JobHandle handle{static_cast<std::uint32_t>(state_->jobs.size())};
+  state_->jobs.emplace_back(handle, job, order, cursor, state_->config.window_bytes,
+                            state_->config.ack_delay);
+  state_->jobs.back().session_began(now);
+  return handle;
+}
+
+PushHandle Session::begin_push(JobId job, std::string key, MonoTime /*now*/) {
+  const PushHandle handle{static_cast<std::uint32_t>(state_->pushes.size())};
+  state_->pushes.emplace_back(handle, job, std::move(key));
+  return handle;
+}
+
+bool Session::may_push(PushHandle push) const { return state_->push(push).may_push(); }
+void Session::push(PushHandle push, ChunkBuilder::Chunk chunk, MonoTime /*now*/) {
+  state_->push(push).push(std::move(chunk));
+}
+bool Session::settled(PushHandle push) const { return state_->push(push).settled(); }
+
 bool Session::may_submit(JobHandle job) const { return state_->job(job).may_submit(); }
 
 void Session::submit(JobHandle job, ChunkBuilder::Chunk chunk, MonoTime /*now*/) {
-  state_->job(job).submit(std::move(chunk));
+  state_->job(job).submit(std::move(chunk), state_->duties.notices);
 }
 
-void Session::close(JobHandle job, MonoTime /*now*/) { state_->job(job).close(); }
+void Session::close(JobHandle job, MonoTime /*now*/) {
+  state_->job(job).close(state_->duties.notices);
+}
 
 void Session::cancel(JobHandle job, std::uint64_t grace_ms, MonoTime /*now*/) {
   state_->job(job).cancel(grace_ms);
@@ -295,6 +346,23 @@ void Session::cancel(JobHandle job, std::uint64_t grace_ms, MonoTime /*now*/) {
 void Session::rows_done(JobHandle job, std::uint64_t cursor, MonoTime now) {
   state_->job(job).rows_done(cursor, now);
 }
+
+RequestId Session::ask(Topic topic, std::string selector, MonoTime /*now*/) {
+  return state_->requests.add([&](std::uint64_t request) {
+    return FromProducer(Ask{.request = request, .topic = topic, .selector = std::move(selector)});
+  });
+}
+
+RequestId Session::steer(std::vector<JobId> jobs, Steering action, std::uint64_t grace_ms,
+                         MonoTime /*now*/) {
+  FANMILL_ASSERT(jobs.size() <= limits::kJobsSteeredMax);
+  return state_->requests.add([&](std::uint64_t request) {
+    return FromProducer(
+        Steer{.request = request, .jobs = std::move(jobs), .action = action, .grace_ms = grace_ms});
+  });
+}
+
+void Session::drop(RequestId request) { state_->requests.drop(request); }
 
 void Session::goodbye(MonoTime now) {
   if (state_->phase == Phase::kWelcomed) {
@@ -314,6 +382,7 @@ SessionDuties Session::take_duties(MonoTime now) {
 
 bool Session::is_connected() const { return state_->phase == Phase::kWelcomed; }
 std::uint64_t Session::submitted(JobHandle job) const { return state_->job(job).submitted_tasks(); }
+bool Session::settled(JobHandle job) const { return state_->job(job).settled(); }
 std::uint64_t Session::accepted(JobHandle job) const { return state_->job(job).accepted_tasks(); }
 
 }  // namespace fanmill::producer

@@ -23,6 +23,7 @@ struct SessionConfig {
   InstanceId instance;
   std::string host;
   std::uint32_t pid{};
+  std::string user = {};
   std::uint64_t seed = 0;
   std::uint64_t window_bytes = limits::kGatherWindowBytes;
   nanoseconds ack_delay = limits::kAckDelay;  // of GatherAck; zero: at once
@@ -32,6 +33,18 @@ struct SessionConfig {
 struct JobHandle {
   std::uint32_t value{};
   friend constexpr auto operator<=>(JobHandle, JobHandle) = default;
+};
+
+// Local number of a push of this session, from 0 in the order of begin_push().
+struct PushHandle {
+  std::uint32_t value{};
+  friend constexpr auto operator<=>(PushHandle, PushHandle) = default;
+};
+
+// Number of a question or of an order to steer, from 1 in the life of this session's instance.
+struct RequestId {
+  std::uint64_t value{};
+  friend constexpr auto operator<=>(RequestId, RequestId) = default;
 };
 
 // ---- what the session tells its user, in order ----
@@ -62,7 +75,20 @@ struct JobRefused {  // this job is over
   JobHandle handle;
   Error error;
 };
-using Notice = std::variant<Opened, RowsArrived, StatusArrived, EventArrived, Ended, JobRefused>;
+struct AnswerArrived {  // once for each request; the document is as in PROTOCOL.md, 1.9
+  RequestId request;
+  Blob document;
+};
+struct RequestRefused {  // instead of an answer; nothing was done
+  RequestId request;
+  Error error;
+};
+struct PushRefused {  // this push is over
+  PushHandle handle;
+  Error error;
+};
+using Notice = std::variant<Opened, RowsArrived, StatusArrived, EventArrived, Ended, JobRefused,
+                            AnswerArrived, RequestRefused, PushRefused>;
 
 struct ToSend {
   FromProducer message;
@@ -91,8 +117,12 @@ class Session {
   void tick(MonoTime now);
 
   // ---- from the user ----
-  // `key` makes the job idempotent. Rows are asked for from the start, in `order`.
-  JobHandle open(std::string key, JobOptions options, RowOrder order, MonoTime now);
+  // `key` makes the job idempotent. Rows are asked for from the start, in `order`; without one,
+  // never: such a job does not end here, it is settled().
+  JobHandle open(std::string key, JobOptions options, std::optional<RowOrder> order, MonoTime now);
+  // The rows of a job that is there, from `cursor` on (see Gather). In the order kRecorded it ends
+  // with what is recorded; else with the job.
+  JobHandle attach(JobId job, RowOrder order, std::uint64_t cursor, MonoTime now);
   // Whether another chunk may be submitted now: opened, not closed, within credit and with few
   // chunks unacknowledged.
   bool may_submit(JobHandle job) const;
@@ -101,12 +131,26 @@ class Session {
   void cancel(JobHandle job, std::uint64_t grace_ms, MonoTime now);  // see CancelJob
   void rows_done(JobHandle job, std::uint64_t cursor,
                  MonoTime now);  // Rows::next of the last rows taken care of
+  // Tuples for an open job. Chunks that the broker has under this key from an earlier run are
+  // passed over by their number: hand over the same ones again.
+  PushHandle begin_push(JobId job, std::string key, MonoTime now);
+  bool may_push(PushHandle push) const;
+  void push(PushHandle push, ChunkBuilder::Chunk chunk, MonoTime now);  // only if may_push()
+  bool settled(PushHandle push) const;                                  // the broker has all of it
+  // Both are said again, also in a later session, until they are answered: AnswerArrived or
+  // RequestRefused.
+  RequestId ask(Topic topic, std::string selector, MonoTime now);
+  // At most limits::kJobsSteeredMax jobs.
+  RequestId steer(std::vector<JobId> jobs, Steering action, std::uint64_t grace_ms, MonoTime now);
+  void drop(RequestId request);  // nobody waits for its answer any more
   void goodbye(MonoTime now);
 
   SessionDuties take_duties(MonoTime now);
   bool is_connected() const;                     // welcomed, and not silent since
   std::uint64_t submitted(JobHandle job) const;  // tasks handed to submit()
   std::uint64_t accepted(JobHandle job) const;   // tasks acknowledged
+  // Everything submitted is acknowledged, and the end of it where close() was called.
+  bool settled(JobHandle job) const;
 
  private:
   struct State;

@@ -11,26 +11,43 @@ namespace {
 constexpr nanoseconds kResend = limits::kResendAfter;
 }  // namespace
 
-SessionJob::SessionJob(JobHandle handle, std::string key, JobOptions options, RowOrder order,
-                       std::uint64_t window_bytes, nanoseconds ack_delay)
+SessionJob::SessionJob(JobHandle handle, std::string key, JobOptions options,
+                       std::optional<RowOrder> order, std::uint64_t window_bytes,
+                       nanoseconds ack_delay)
     : handle_(handle),
       options_key_(std::move(key)),
       options_(std::move(options)),
-      order_(order),
+      order_(order.value_or(RowOrder::kInput)),
+      reads_(order.has_value()),
       window_bytes_(window_bytes),
       ack_delay_(ack_delay) {}
+
+SessionJob::SessionJob(JobHandle handle, JobId job, RowOrder order, std::uint64_t cursor,
+                       std::uint64_t window_bytes, nanoseconds ack_delay)
+    : handle_(handle),
+      order_(order),
+      attached_(true),
+      window_bytes_(window_bytes),
+      ack_delay_(ack_delay),
+      job_(job),
+      open_wanted_(false),
+      received_(cursor),
+      done_(cursor) {}
 
 // ---- from the user ----
 
 bool SessionJob::may_submit() const {
-  if (over_ || !job_ || close_wanted_ || closed_ || cancel_grace_ms_) return false;
+  if (over_ || attached_ || !job_ || close_wanted_ || cancel_grace_ms_) return false;
+  // Of a named key: its tuples are there, and compared to the end.
+  if (closed_) return options_.named_key;
   if (submitted_tasks_ < accepted_tasks_) return true;  // the broker has these tuples already
   return pending_.size() < kUnacknowledgedChunksMax && pending_bytes_ < kUnacknowledgedBytesMax &&
          submitted_tasks_ < credit_.tasks && submitted_bytes_ < credit_.bytes;
 }
 
-void SessionJob::submit(ChunkBuilder::Chunk chunk) {
+void SessionJob::submit(ChunkBuilder::Chunk chunk, std::vector<Notice>& out) {
   FANMILL_ASSERT(chunk.tuples > 0 && !close_wanted_);
+  if (comparison_) compare(chunk, out);
   Pending pending{.first = submitted_tasks_,
                   .count = chunk.tuples,
                   .bytes_end = submitted_bytes_ + chunk.bytes.size(),
@@ -39,6 +56,15 @@ void SessionJob::submit(ChunkBuilder::Chunk chunk) {
   submitted_tasks_ += pending.count;
   submitted_bytes_ = pending.bytes_end;
   if (over_ || cancel_grace_ms_) return;
+  if (closed_ && submitted_tasks_ > accepted_tasks_) {
+    refused({ErrorCode::kConflict, "the key \"" + options_key_ +
+                                       "\" belongs to a job that is closed with " +
+                                       std::to_string(accepted_tasks_) +
+                                       " tuples, and these are more: choose another "
+                                       "--key"},
+            out);
+    return;
+  }
   if (submitted_tasks_ <= accepted_tasks_) {
     accepted_bytes_ = submitted_bytes_;
     return;
@@ -48,7 +74,36 @@ void SessionJob::submit(ChunkBuilder::Chunk chunk) {
   pending_.push_back(std::move(pending));
 }
 
-void SessionJob::close() { close_wanted_ = true; }
+// Tuples that the broker has are not sent, but must be the same.
+void SessionJob::compare(const ChunkBuilder::Chunk& chunk, std::vector<Notice>& out) {
+  const std::uint64_t left = comparison_->tasks - submitted_tasks_;
+  std::size_t bytes = chunk.bytes.size();
+  if (chunk.tuples > left) {
+    bytes = 0;
+    FANMILL_ASSERT(skip_msgpack(chunk.bytes, bytes, left).has_value());
+  }
+  comparison_->ours.update(std::string_view(chunk.bytes).substr(0, bytes));
+  if (chunk.tuples < left) return;
+  if (comparison_->ours.value() != comparison_->digest) {
+    refused(
+        {ErrorCode::kConflict, "the key \"" + options_key_ + "\" belongs to a job whose first " +
+                                   std::to_string(comparison_->tasks) +
+                                   " tuples are others than these: choose another --key"},
+        out);
+  }
+  comparison_.reset();
+}
+
+void SessionJob::close(std::vector<Notice>& out) {
+  if (close_wanted_) return;
+  close_wanted_ = true;
+  if (!comparison_ || submitted_tasks_ == comparison_->tasks) return;
+  refused({ErrorCode::kConflict, "the key \"" + options_key_ + "\" belongs to a job with " +
+                                     std::to_string(comparison_->tasks) +
+                                     " tuples already, and these are " +
+                                     std::to_string(submitted_tasks_) + ": choose another --key"},
+          out);
+}
 
 void SessionJob::cancel(std::uint64_t grace_ms) {
   if (over_) return;
@@ -75,6 +130,11 @@ void SessionJob::session_began(MonoTime now) {
   sent_ = 0;
   close_sent_ = false;
   cancel_sent_ = false;
+  if (attached_) {
+    bound_ = gather_wanted_ = true;
+    ack_wanted_ = done_ > 0;
+    return;
+  }
   // A job all of whose rows are here is not opened again: its broker may have forgotten it, and
   // would begin another. Only the end of it is asked for.
   open_wanted_ = !everything_delivered();
@@ -97,9 +157,11 @@ void SessionJob::opened(const JobOpened& message, MonoTime now, std::vector<Noti
   open_wanted_ = false;
   if (!bound_) {
     bound_ = true;
-    gather_wanted_ = true;
-    ack_wanted_ = done_ > 0;
+    gather_wanted_ = reads_;
+    ack_wanted_ = reads_ && done_ > 0;
   }
+  if (first_time && options_.named_key && message.next_index > 0)
+    comparison_ = Comparison{message.next_index, message.tuples_digest, {}};
   if (first_time) out.emplace_back(Opened{.handle = handle_, .job = message});
   if (message.next_index > accepted_tasks_) {
     accepted_bytes_ = std::max(accepted_bytes_, message.accepted_bytes);
@@ -171,10 +233,12 @@ Result<void> SessionJob::rows(const Rows& message, const Blob& blob, MonoTime no
   const bool in_batch = message.first >= message.batch_first && message.count > 0 &&
                         message.count <= message.batch_count &&
                         message.first - message.batch_first <= message.batch_count - message.count;
+  // Of what is recorded, tasks without a record are passed over.
+  const bool in_place = order_ == RowOrder::kRecorded ? message.first.value >= message.position
+                                                      : message.first.value == message.position;
   const bool in_order = order_ == RowOrder::kAsCompleted
                             ? message.next > message.position
-                            : message.first.value == message.position &&
-                                  message.next == message.position + message.count;
+                            : in_place && message.next == message.first.value + message.count;
   if (!in_batch || !in_order || message.values_bytes > blob.size() ||
       message.tuples_bytes > blob.size() - message.values_bytes) {
     return fail(ErrorCode::kProtocol, "rows that contradict themselves");
@@ -203,7 +267,8 @@ Result<void> SessionJob::rows(const Rows& message, const Blob& blob, MonoTime no
 }
 
 bool SessionJob::everything_delivered() const {
-  return job_ && closed_ && done_ == received_ && seen_.accepted == accepted_tasks_;
+  return reads_ && !attached_ && job_ && closed_ && done_ == received_ &&
+         seen_.accepted == accepted_tasks_;
 }
 
 void SessionJob::ended(const JobCounts& counts, std::vector<Notice>& out) {
@@ -211,6 +276,10 @@ void SessionJob::ended(const JobCounts& counts, std::vector<Notice>& out) {
   over_ = true;
   pending_.clear();
   out.emplace_back(Ended{.handle = handle_, .counts = counts});
+}
+
+void SessionJob::rows_ended(const RowsEnded& message, std::vector<Notice>& out) {
+  if (order_ == RowOrder::kRecorded && message.cursor == done_) ended(message.counts, out);
 }
 
 void SessionJob::refused(Error error, std::vector<Notice>& out) {
@@ -278,7 +347,7 @@ void SessionJob::collect(MonoTime now, SessionId session, std::vector<ToSend>& o
   }
 
   // Rows that the user still holds are no standstill.
-  if (done_ == received_ && now >= gather_resend_at_) gather_wanted_ = ack_wanted_ = true;
+  if (reads_ && done_ == received_ && now >= gather_resend_at_) gather_wanted_ = ack_wanted_ = true;
   if (gather_wanted_) {
     gather_wanted_ = false;
     gather_resend_at_ = now + kResend;
@@ -301,7 +370,7 @@ std::optional<MonoTime> SessionJob::due_at() const {
   if (open_wanted_) return open_resend_at_;
   if (!bound_) return {};
   MonoTime due = MonoTime::max();
-  if (done_ == received_) due = std::min(due, gather_resend_at_);
+  if (reads_ && done_ == received_) due = std::min(due, gather_resend_at_);
   if (ack_at_) due = std::min(due, *ack_at_);
   if (sent_ > 0) due = std::min(due, submit_resend_at_);
   if (!closed_ && close_sent_ && !cancel_grace_ms_) due = std::min(due, close_resend_at_);

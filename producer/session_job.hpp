@@ -10,6 +10,7 @@
 
 #include "producer/session.hpp"
 #include "proto/limits.hpp"
+#include "proto/tuple_digest.hpp"
 
 namespace fanmill::producer {
 
@@ -19,13 +20,18 @@ inline constexpr std::size_t kUnacknowledgedBytesMax = 16 * limits::kMiB;
 
 class SessionJob {
  public:
-  SessionJob(JobHandle handle, std::string key, JobOptions options, RowOrder order,
+  // Without an order no rows are asked for.
+  SessionJob(JobHandle handle, std::string key, JobOptions options, std::optional<RowOrder> order,
+             std::uint64_t window_bytes, nanoseconds ack_delay);
+  // Of a job that is there: its rows alone, from a cursor on.
+  SessionJob(JobHandle handle, JobId job, RowOrder order, std::uint64_t cursor,
              std::uint64_t window_bytes, nanoseconds ack_delay);
 
   // ---- from the user ----
   bool may_submit() const;
-  void submit(ChunkBuilder::Chunk chunk);
-  void close();
+  // Both may find that a named key belongs to other tuples: JobRefused.
+  void submit(ChunkBuilder::Chunk chunk, std::vector<Notice>& out);
+  void close(std::vector<Notice>& out);
   void cancel(std::uint64_t grace_ms);
   void rows_done(std::uint64_t cursor, MonoTime now);
 
@@ -35,6 +41,7 @@ class SessionJob {
   void accepted(const Accepted& message, MonoTime now);
   Result<void> rows(const Rows& message, const Blob& blob, MonoTime now, std::vector<Notice>& out);
   void ended(const JobCounts& counts, std::vector<Notice>& out);
+  void rows_ended(const RowsEnded& message, std::vector<Notice>& out);
   void refused(Error error, std::vector<Notice>& out);
 
   // Whatever is due now, appended to `out`; and when something will be due.
@@ -45,6 +52,11 @@ class SessionJob {
   const std::string& key() const { return options_key_; }
   std::optional<JobId> job() const { return job_; }
   bool over() const { return over_; }
+  // The broker has everything that was submitted, and the end of it where close() was called.
+  bool settled() const {
+    return job_ && !open_wanted_ && pending_.empty() && submitted_tasks_ <= accepted_tasks_ &&
+           (!close_wanted_ || closed_);
+  }
   std::uint64_t submitted_tasks() const { return submitted_tasks_; }
   std::uint64_t accepted_tasks() const { return accepted_tasks_; }
 
@@ -58,6 +70,7 @@ class SessionJob {
   };
   void take_acceptance(std::uint64_t next_index, bool closed, Credit credit, MonoTime now);
   void cut_front(Pending& chunk, std::uint64_t tuples);
+  void compare(const ChunkBuilder::Chunk& chunk, std::vector<Notice>& out);
   bool within_credit(const Pending& chunk) const;
   bool everything_delivered() const;
 
@@ -65,6 +78,8 @@ class SessionJob {
   const std::string options_key_;
   const JobOptions options_;
   const RowOrder order_;
+  const bool reads_ = true;
+  const bool attached_ = false;  // somebody else opened it
   const std::uint64_t window_bytes_;
   const nanoseconds ack_delay_;
 
@@ -86,6 +101,14 @@ class SessionJob {
   Credit
       widest_;  // the widest window of credit seen: what the broker allows with nothing in flight
   MonoTime submit_resend_at_{};
+
+  // Of a named key: what the broker had when it was opened, and ours as far as it is submitted.
+  struct Comparison {
+    std::uint64_t tasks;
+    std::uint64_t digest;
+    TupleDigest ours;
+  };
+  std::optional<Comparison> comparison_;
 
   bool close_wanted_ = false;
   bool close_sent_ = false;

@@ -62,6 +62,7 @@ struct InputSpec {
   std::vector<std::string> ranges = {};  // one per --range, before the lists
   std::vector<ValueSpec> lists = {};     // one per mark
   char line_end = '\n';                  // of --lines and of the files behind `::::`
+  bool is_nothing() const { return !path && !lines && ranges.empty() && lists.empty(); }
 };
 
 // kUsage: no such file, a directory, an ending that says nothing, an empty list, two kinds of input

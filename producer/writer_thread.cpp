@@ -31,6 +31,7 @@ struct WriterThread::State {
   Console& console;
   int event_fd;
   std::thread thread;
+  std::uint64_t bytes_written = 0;  // the thread's own
 
   std::mutex mutex;
   std::condition_variable wake;
@@ -79,6 +80,7 @@ struct WriterThread::State {
     console.write(err);
     err.clear();
     const int error_number = console.write_data(fd, out);
+    bytes_written += out.size();
     out.clear();
     if (error_number == 0) return true;
     stop_with(error_number);
@@ -106,6 +108,7 @@ struct WriterThread::State {
       {
         const std::lock_guard lock(mutex);
         progress.cursor = next;
+        progress.bytes = bytes_written;
         progress.rows += std::exchange(rows_done, 0);
       }
       tell_main();

@@ -33,6 +33,7 @@ class WriterThread {
   struct Progress {
     std::uint64_t cursor = 0;  // Rows::next of the last rows written
     std::uint64_t rows = 0;
+    std::uint64_t bytes = 0;     // of the output up to there
     bool finished = false;       // everything is written, or nothing more ever will be
     bool reader_gone = false;    // the output was closed by its reader
     std::optional<Error> error;  // writing failed otherwise

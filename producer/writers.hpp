@@ -21,6 +21,7 @@ struct WriterOptions {
   bool tag = false;                // values: each line behind the task's parameters and a tab
   std::vector<std::string> names;  // of positional parameters, where the input names them
   std::vector<Column> columns;     // of jsonl and csv; empty: all
+  bool header = true;              // csv: begin with it
 };
 
 class RowWriter {

@@ -84,6 +84,11 @@ class ServerChannel {
   // is over; empty: no limit. May return early; a signal ends it too.
   void wait(std::span<pollfd> others, std::optional<nanoseconds> timeout);
   std::uint64_t dropped() const;
+  // Where the message that receive() gave last came from, for the log: an address, a process id.
+  std::string last_sender();
+  // Callers over TCP whose handshake broke off since the last time: with the key of another broker,
+  // or no fanmill at all.
+  std::vector<std::string> broken_off();
 
  private:
   struct Impl;

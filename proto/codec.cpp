@@ -59,9 +59,7 @@ Lead read_lead(wire::Reader& reader) {
   }
   const std::uint64_t elements = reader.array(limits::kHeaderBytesMax);
   if (elements == 0) wire::refuse(ErrorCode::kProtocol, "an empty array");
-  if (reader.uint() != kProtocolVersion) {
-    wire::refuse(ErrorCode::kVersion, "the peer speaks another version of the protocol");
-  }
+  if (reader.uint() != kProtocolVersion) wire::refuse(ErrorCode::kVersion, "another version");
   if (elements < kLeadFields) wire::refuse(ErrorCode::kProtocol, "no type or session");
   Lead lead{};
   lead.type = reader.uint();
@@ -89,6 +87,21 @@ Variant decode_as(std::uint64_t first_type, const Lead& lead, wire::Reader& read
 
 constexpr const char* kWhat = "header of a message";
 
+// Of another version the number is told: whoever reads it must know which side to bring up to date.
+template <class Decode>
+auto decode_header(std::string_view header, Decode&& decode) {
+  auto result = wire::guarded(kWhat, decode);
+  if (!result && result.error().code == ErrorCode::kVersion) {
+    wire::Reader reader(header);
+    reader.array(limits::kHeaderBytesMax);
+    result = fail(ErrorCode::kVersion,
+                  "wire protocol " + std::to_string(reader.uint()) + " was spoken where " +
+                      std::to_string(kProtocolVersion) +
+                      " is known; install the same release of fanmill on both hosts");
+  }
+  return result;
+}
+
 }  // namespace
 
 void encode(std::string& out, SessionId session, const FromProducer& message) {
@@ -105,7 +118,7 @@ void encode(std::string& out, SessionId session, const ToWorker& message) {
 }
 
 Result<Envelope<ToBroker>> decode_to_broker(std::string_view header) {
-  return wire::guarded(kWhat, [&]() -> Envelope<ToBroker> {
+  return decode_header(header, [&]() -> Envelope<ToBroker> {
     wire::Reader reader(header);
     const Lead lead = read_lead(reader);
     if (is_of<FromWorker>(lead.type, kFirstFromWorker)) {
@@ -116,7 +129,7 @@ Result<Envelope<ToBroker>> decode_to_broker(std::string_view header) {
 }
 
 Result<Envelope<ToProducer>> decode_to_producer(std::string_view header) {
-  return wire::guarded(kWhat, [&]() -> Envelope<ToProducer> {
+  return decode_header(header, [&]() -> Envelope<ToProducer> {
     wire::Reader reader(header);
     const Lead lead = read_lead(reader);
     return {lead.session, decode_as<ToProducer>(kFirstToProducer, lead, reader)};
@@ -124,7 +137,7 @@ Result<Envelope<ToProducer>> decode_to_producer(std::string_view header) {
 }
 
 Result<Envelope<ToWorker>> decode_to_worker(std::string_view header) {
-  return wire::guarded(kWhat, [&]() -> Envelope<ToWorker> {
+  return decode_header(header, [&]() -> Envelope<ToWorker> {
     wire::Reader reader(header);
     const Lead lead = read_lead(reader);
     return {lead.session, decode_as<ToWorker>(kFirstToWorker, lead, reader)};

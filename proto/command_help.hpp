@@ -81,6 +81,9 @@ inline std::string parse_complaint(const CLI::App& app, const CLI::ParseError& e
     }
   } else if (const std::string begin = "Could not convert: "; text.starts_with(begin)) {
     text = text.substr(begin.size()) + " is no number in range";
+  } else if (const std::size_t many = text.find(": At Most 1 required");
+             many != std::string::npos) {
+    text = text.substr(0, many) + " is there more than once; give it once";
   } else if (const std::size_t end = text.find(" was given a disallowed flag override");
              end != std::string::npos) {
     text = "--" + text.substr(0, end) + " takes no value";

@@ -27,13 +27,15 @@ inline constexpr int kPageFd = 4;
 //   agent, to recall:    end = e;  everything from max(e, started) on will not run
 //   agent, as it will kill what runs of a cancelled job: stopped_job = its id
 // All accesses are sequentially consistent, so either the executor sees the lower end or the agent
-// sees the start.
+// sees the start. Where agent_fences is 1, the agent issues membarrier's global expedited fence
+// between its store and its load, and an executor that is registered for it needs none of its own.
 struct Page {
   std::atomic<std::uint64_t> started;
   std::atomic<std::uint64_t> finished;
   std::atomic<std::uint64_t> end;
   std::atomic<std::int32_t> command_group;  // process group of the running command, 0: none
   std::atomic<std::uint64_t> stopped_job;   // the last one whose running tasks are to end, 0: none
+  std::atomic<std::uint32_t> agent_fences;  // written before the executor starts
 };
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free &&
               std::atomic<std::int32_t>::is_always_lock_free);

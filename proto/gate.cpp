@@ -15,6 +15,9 @@
 #include <vector>
 #include <zmq.hpp>
 
+#include "proto/log.hpp"
+#include "proto/seldom.hpp"
+
 namespace fanmill {
 namespace {
 
@@ -83,6 +86,7 @@ struct Gate::State {
       const auto found = admitted.find(z85(frames[kCredentials]));
       if (found != admitted.end()) user = found->second;
     }
+    if (user.empty() && whole) tell_refused(frames[kFrom].to_string());
     const std::string request = whole ? frames[kRequest].to_string() : "";
     send("1.0", ZMQ_SNDMORE);
     send(request, ZMQ_SNDMORE);
@@ -90,6 +94,14 @@ struct Gate::State {
     send(user.empty() ? "this key is not admitted" : "", ZMQ_SNDMORE);
     send(user, ZMQ_SNDMORE);
     send("", 0);
+  }
+  // Callers over ipc, whose addresses begin so, are the trial at the start.
+  void tell_refused(const std::string& from) {
+    if (from.empty() || from.starts_with("localhost:") || !seldom.may_tell(from, mono_now()))
+      return;
+    log().warn(
+        "{} was refused: its key is not admitted here; copy the join file from this host again",
+        from);
   }
   void send(std::string_view text, int flags) const {
     zmq_send(socket, text.data(), text.size(), flags);
@@ -99,6 +111,7 @@ struct Gate::State {
   int stop;
   std::mutex mutex;
   std::map<std::string, std::string> admitted;  // user by public key
+  Seldom seldom;
   std::thread thread;
 };
 

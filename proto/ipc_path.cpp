@@ -132,8 +132,8 @@ Result<IpcListener> IpcListener::make(const std::string& path) {
                                                            : path.substr(0, slash);
   const int directory_fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory_fd < 0) {
-    return fail(ErrorCode::kSystem,
-                "cannot open the directory " + directory + " of the socket: " + reason(errno));
+    return fail(ErrorCode::kSystem, "cannot open the directory " + directory + " of the socket: " +
+                                        reason(errno) + "; choose another path");
   }
   IpcListener listener(path.substr(slash == std::string::npos ? 0 : slash + 1), directory_fd);
   if (const auto checked = check_directory(directory, directory_fd); !checked) {

@@ -83,7 +83,14 @@ Result<JoinFile> parse_join_file(std::string_view text) {
 Result<JoinFile> read_join_file(const std::string& path, std::string_view role) {
   auto text = read_private_file(path, kJoinFileBytesMax);
   if (!text) {
-    if (text.error().code == ErrorCode::kNotFound) return tl::make_unexpected(text.error());
+    if (text.error().code == ErrorCode::kNotFound) {
+      // A worker's may still be to come.
+      const bool waits = role == "worker";
+      return fail(
+          ErrorCode::kNotFound,
+          text.error().message +
+              (waits ? "" : "; copy " + std::string(role) + ".join from the broker's host"));
+    }
     return fail(ErrorCode::kUsage, text.error().message);
   }
   auto file = parse_join_file(*text);

@@ -230,8 +230,9 @@ enum class Steering : std::uint8_t {
   kForget = 4,  // refused with kConflict while the job has not ended
 };
 
-// Done to each of these jobs; repeating it changes nothing. Answered by Answer, its blob as of
-// Topic::kJobs over those that still exist. A job that does not exist: Refused, nothing is done.
+// Done to each of these jobs; repeating it changes nothing. `request` rises within a session, so
+// that a late repetition is known. Answered by Answer, its blob as of Topic::kJobs over those that
+// still exist. A job that does not exist: Refused, nothing is done.
 struct Steer {
   std::uint64_t request{};
   std::vector<JobId> jobs;

@@ -41,7 +41,8 @@ Result<void> check(const std::string& path, const struct stat& status) {
   }
   if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
     return fail(ErrorCode::kSystem,
-                path + " holds a secret key, and others may read it: chmod 600 " + path);
+                "others may read " + path +
+                    ", and a file with a secret key is its owner's alone: chmod 600 " + path);
   }
   return {};
 }

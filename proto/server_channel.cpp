@@ -6,6 +6,7 @@
 
 #include "proto/channel.hpp"
 #include "proto/channel_io.hpp"
+#include "proto/door_watch.hpp"
 #include "proto/gate_check.hpp"
 #include "proto/ipc_path.hpp"
 
@@ -36,6 +37,7 @@ struct Door {
   Door(void* context, Transport transport) : socket(context, ZMQ_ROUTER, transport) {}
   ZmqSocket socket;
   std::optional<IpcListener> listener;  // its file goes before the socket does
+  std::optional<DoorWatch> watch;       // of TCP; it goes before the socket does
   std::string endpoint;
 };
 
@@ -62,8 +64,15 @@ Result<void> open_tcp(void* context, Door& door, const TcpSecurity& security) {
       check_strangers_are_refused(context, door.socket, security.keys.public_key, *security.gate);
   if (!checked) return checked;
   if (zmq_bind(door.socket.handle(), door.endpoint.c_str()) != 0) {
-    return zmq_failure("listen at", door.endpoint);
+    const char* const advice =
+        zmq_errno() == EADDRINUSE      ? "; end what listens there, or choose another port"
+        : zmq_errno() == EADDRNOTAVAIL ? "; it is no address of this host: 0.0.0.0 is all of them"
+                                       : "";
+    auto failure = zmq_failure("listen at", door.endpoint);
+    failure.value().message += advice;
+    return failure;
   }
+  door.watch.emplace(context, door.socket.handle());
   std::array<char, 256> bound{};
   std::size_t size = bound.size();
   zmq_getsockopt(door.socket.handle(), ZMQ_LAST_ENDPOINT, bound.data(), &size);
@@ -84,6 +93,8 @@ struct ServerChannel::Impl {
   PartSeries series;
   std::uint64_t dropped = 0;
   std::vector<pollfd> polled;
+  zmq::message_t last;  // a frame of the last message
+  std::size_t last_door = 0;
 };
 
 ServerChannel::ServerChannel(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -96,6 +107,8 @@ void ServerChannel::wait(std::span<pollfd> others, std::optional<nanoseconds> ti
   wait_for_sockets(impl_->polled, others, timeout, [&](auto&& look_at) {
     for (const auto& door : impl_->doors) {
       look_at(door->socket.handle(), door->socket.descriptor());
+      // Of the watch the descriptor is enough: it is read to its end in every turn.
+      if (door->watch) impl_->polled.push_back({door->watch->descriptor(), POLLIN, 0});
     }
   });
 }
@@ -168,11 +181,32 @@ std::optional<Received> ServerChannel::receive() {
     auto received =
         take(impl_->series, peer_of(at, frames[0]), frames[1], frames[2], impl_->dropped);
     if (received) {
+      impl_->last = std::move(frames[1]);
+      impl_->last_door = at;
       received->user = std::move(user);
       return received;
     }
   }
   return std::nullopt;
+}
+
+std::string ServerChannel::last_sender() {
+  const std::string& endpoint = impl_->doors[impl_->last_door]->endpoint;
+  const char* const known = zmq_msg_gets(impl_->last.handle(), "Peer-Address");
+  std::string name = known != nullptr ? known : "";
+  // libzmq says "localhost:UID:GID:PID" of a caller over ipc.
+  if (name.starts_with("localhost:"))
+    return "process " + name.substr(name.rfind(':') + 1) + " on this host";
+  return name.empty() ? "a caller of " + endpoint : name;
+}
+
+std::vector<std::string> ServerChannel::broken_off() {
+  std::vector<std::string> all;
+  for (const auto& door : impl_->doors) {
+    if (!door->watch) continue;
+    for (std::string& one : door->watch->broken_off()) all.push_back(std::move(one));
+  }
+  return all;
 }
 
 SendStatus ServerChannel::send(PeerId peer, std::string_view header, const Blob& blob) {

@@ -22,6 +22,7 @@
 #include "worker/cpu_count.hpp"
 #include "worker/executor_pool.hpp"
 #include "worker/executor_probe.hpp"
+#include "worker/open_files.hpp"
 
 namespace fanmill::worker {
 namespace {
@@ -75,6 +76,8 @@ struct Agent::State {
   void try_later(const Error& error);
   void tell_trouble(const Error& error);  // once
   void send(const ToSend& one);
+  void joined();
+  void leave_at_once();
   void request(std::atomic<bool>& flag);
 
   ChannelContext& context;
@@ -90,7 +93,10 @@ struct Agent::State {
   std::string header;
   std::optional<MonoTime> connect_at;  // the last attempt failed
   nanoseconds connect_pause{limits::kReconnectMin};
-  std::string last_trouble;  // that was told; nothing while the broker answers
+  std::string endpoint;            // of the channel
+  bool welcomed = false;           // on the channel
+  std::string last_trouble;        // that was told; nothing while the broker answers
+  std::string last_start_trouble;  // of an executor, that was told
   std::uint32_t connections = 0;
   std::uint32_t failed_starts = 0;
   bool draining = false;
@@ -107,18 +113,22 @@ tl::expected<Agent, Error> Agent::make(ChannelContext& context, AgentOptions opt
   }
   if (options.name.empty()) options.name = host_name() + "-" + std::to_string(getpid());
   options.name.resize(std::min(options.name.size(), limits::kNameBytesMax));
+  if (!options.own_executor.empty()) options.executor_path = options.own_executor;
   if (options.executor_path.empty()) options.executor_path = executor_beside_program();
 
   auto state = std::make_unique<State>(context, std::move(options));
   const AgentOptions& told = state->options;
-  if (!told.plugins.empty()) {
-    auto offers = probe_executor({told.executor_path, told.plugins});
+  if (!told.plugins.empty() || !told.own_executor.empty()) {
+    auto offers = probe_executor({told.executor_path, told.plugins, told.own_executor});
     if (!offers) return tl::make_unexpected(std::move(offers.error()));
   }
+  auto files = allow_files_of(told.slots);
+  if (!files) return tl::make_unexpected(std::move(files.error()));
   auto pool = ExecutorPool::make({.executor_path = told.executor_path,
                                   .slots = told.slots,
                                   .commands = told.allow_exec,
                                   .plugins = told.plugins,
+                                  .files = *files,
                                   .adopt_orphans = told.adopt_orphans});
   if (!pool) return tl::make_unexpected(std::move(pool.error()));
   state->pool.emplace(std::move(*pool));
@@ -158,6 +168,10 @@ int Agent::State::run() {
   config.pid = static_cast<std::uint32_t>(getpid());
   config.slots = options.slots;
   config.seed = random_number();
+  config.labels = options.labels;
+  config.version = FANMILL_VERSION;
+  config.idle_timeout = options.idle_timeout;
+  config.time_limit = options.time_limit;
   core.emplace(config, mono_now());
 
   int result = 0;
@@ -171,6 +185,7 @@ int Agent::State::run() {
       if (channel) {
         if (!options.broker.starts_with("inproc:")) channel->wait({}, kFarewell);
       }
+      if (!options.reconnect_quietly) log().info("drained: nothing is left to do here");
       break;
     }
     if (pool->silent_deaths() + failed_starts > kSilentDeathsMax * options.slots) {
@@ -183,10 +198,22 @@ int Agent::State::run() {
     wait();
     gather();
   }
+  if (stop_wanted.load()) leave_at_once();
   core.reset();
   channel.reset();
   pool.reset();
   return result;
+}
+
+// What ran has ended, so the broker may deal it again, at once and uncharged.
+void Agent::State::leave_at_once() {
+  pool.reset();
+  if (!channel || options.broker.starts_with("inproc:")) return;
+  const MonoTime now = mono_now();
+  core->step(LeaveAtOnce{}, now);
+  for (const ToSend& one : core->take_duties(now).send) send(one);
+  channel->wait({}, kFarewell);
+  if (!options.reconnect_quietly) log().info("left; what ran here was killed, and goes back");
 }
 
 void Agent::State::wait() {
@@ -214,6 +241,9 @@ void Agent::State::gather() {
   if (drain_wanted.load() && !draining) {
     draining = true;
     events.emplace_back(DrainRequested{});
+    if (!options.reconnect_quietly) {
+      log().info("told to leave: finishes what runs, gives back the rest");
+    }
   }
   const MonoTime now = mono_now();
   if (connect_at && now >= *connect_at) connect();
@@ -227,20 +257,23 @@ void Agent::State::receive() {
   for (std::size_t i = 0; i < kMessagesPerTurn; ++i) {
     auto received = channel->receive();
     if (!received) break;
-    connect_pause = limits::kReconnectMin;
-    if (!std::exchange(last_trouble, {}).empty()) log().info("the broker answers again");
     auto envelope = decode_to_worker(received->header);
     if (!envelope) {
-      log().warn("the broker sent what is no message: {}", envelope.error().message);
+      const bool version = envelope.error().code == ErrorCode::kVersion;
+      tell_trouble({envelope.error().code, "the broker at " + endpoint +
+                                               (version ? ": " : " sent what is no message: ") +
+                                               envelope.error().message});
       events.emplace_back(BrokerLost{std::move(envelope.error())});
       return;
     }
-    if (const auto* stop = std::get_if<StopJob>(&envelope->message);
-        stop != nullptr && stop->grace_ms != CancelJob::kNoKill) {
-      pool->job_is_stopped(stop->job);
-    }
+    if (std::holds_alternative<WorkerWelcome>(envelope->message)) joined();
     if (const auto* refused = std::get_if<Refused>(&envelope->message)) {
-      log().error("the broker refused: {}", refused->message);
+      if (refused->code == ErrorCode::kConflict) {  // the session goes on
+        log().warn("the broker at {} refused: {}", endpoint, refused->message);
+      } else {
+        tell_trouble(
+            {refused->code, "the broker at " + endpoint + " refused: " + refused->message});
+      }
     }
     events.emplace_back(BrokerMessage{std::move(*envelope), std::move(received->blob)});
   }
@@ -253,7 +286,15 @@ void Agent::State::receive() {
 }
 
 void Agent::State::perform(AgentDuties& duties) {
+  if (!duties.drains_because.empty() && !options.reconnect_quietly) {
+    log().info("{}", duties.drains_because);
+  }
   if (duties.reconnect) {
+    if (channel && last_trouble.empty()) {
+      tell_trouble({ErrorCode::kUnreachable,
+                    welcomed ? "the session with the broker at " + endpoint + " is over"
+                             : "the broker at " + endpoint + " does not answer"});
+    }
     channel.reset();
     if (!connect_at) connect();
   }
@@ -269,6 +310,7 @@ void Agent::State::perform(const ExecutorDuty& duty) {
                         [&](const DealWork& one) { pool->deal(one); },
                         [&](const DealForget& one) { pool->forget(one); },
                         [&](const LowerEnd& one) { events.emplace_back(pool->lower_end(one)); },
+                        [&](const TellStopped& one) { pool->tell_stopped(one); },
                         [&](const KillExecutor& one) { pool->kill(one.slot); },
                         [&](const StartExecutor& one) { start(one.slot); }},
              duty);
@@ -281,7 +323,10 @@ void Agent::State::start(std::uint32_t slot) {
     return;
   }
   ++failed_starts;
-  log().error("{}", started.error().message);
+  if (started.error().message != last_start_trouble) {
+    last_start_trouble = started.error().message;
+    log().error("{}", last_start_trouble);
+  }
   ExecutorDied died;
   died.slot = slot;
   died.error_tail = std::move(started.error().message);
@@ -291,6 +336,7 @@ void Agent::State::start(std::uint32_t slot) {
 void Agent::State::connect() {
   connect_at.reset();
   auto connected = find_broker(options.broker, "worker").and_then([&](const Address& address) {
+    endpoint = address.endpoint;
     return PeerChannel::connect(context, address);
   });
   if (!connected) return try_later(connected.error());
@@ -298,11 +344,22 @@ void Agent::State::connect() {
   if (connections > 1) {
     log().debug("connecting again to {}", options.broker);
   } else if (!options.reconnect_quietly) {
-    log().info("worker {} with {} slots connects to {}", options.name, options.slots,
-               options.broker);
+    log().info("worker {} with {} slot{} connects to {}", options.name, options.slots,
+               options.slots == 1 ? "" : "s", options.broker);
   }
   channel.emplace(std::move(*connected));
+  welcomed = false;
   events.emplace_back(BrokerConnected{});
+}
+
+void Agent::State::joined() {
+  connect_pause = limits::kReconnectMin;
+  if (std::exchange(welcomed, true)) return;
+  if (!std::exchange(last_trouble, {}).empty()) {
+    log().info("the broker answers again");
+  } else if (!options.reconnect_quietly) {
+    log().info("connected to {}", endpoint);
+  }
 }
 
 // There is no limit: a broker may be away for a night.

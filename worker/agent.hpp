@@ -4,11 +4,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "proto/channel.hpp"
+#include "proto/clock.hpp"
 #include "proto/error.hpp"
+#include "proto/messages.hpp"
 
 namespace fanmill::worker {
 
@@ -19,15 +22,22 @@ struct AgentOptions {
   std::string executor_path;  // empty: fanmill-executor beside the running program
   bool allow_exec = false;    // offer to run commands
   std::vector<std::string> plugins = {};  // shared libraries whose functions are offered
+  // A program of the user's in the place of fanmill-executor, alone: neither commands nor plugins.
+  std::string own_executor = {};
   // The process is the agent's own: it becomes the subreaper of what commands leave behind, and
   // waits for every child. Not so in a program that has children of its own.
   bool adopt_orphans = true;
-  bool reconnect_quietly = false;  // a private run: no log line about the first connection
+  std::vector<Label> labels = {};  // what jobs may ask for; names differ
+  // See AgentConfig.
+  std::optional<nanoseconds> idle_timeout = {};
+  std::optional<nanoseconds> time_limit = {};
+  bool reconnect_quietly = false;  // a private run: no log lines about joining and leaving
 };
 
 class Agent {
  public:
-  // Starts nothing yet, but an executor that shows whether the plugins can be used (kUsage if not).
+  // Starts nothing yet, but an executor that shows whether the plugins, or the user's own program,
+  // can be used (kUsage if not).
   // kSystem where the executor program is missing.
   static tl::expected<Agent, Error> make(ChannelContext& context, AgentOptions options);
   Agent(Agent&&) noexcept;
@@ -42,7 +52,7 @@ class Agent {
 
   // From any thread or signal handler.
   void request_drain();  // give back what is not started, finish what runs, leave
-  void request_stop();   // kill what runs, leave at once
+  void request_stop();   // kill what runs, give everything back, leave at once
 
  private:
   struct State;

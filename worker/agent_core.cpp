@@ -5,6 +5,7 @@
 
 #include "proto/limits.hpp"
 #include "worker/dealer.hpp"
+#include "worker/departure.hpp"
 #include "worker/lease_book.hpp"
 #include "worker/mutation.hpp"
 #include "worker/report_queue.hpp"
@@ -24,20 +25,27 @@ void sooner(std::optional<MonoTime>& at, std::optional<MonoTime> other) {
 
 struct AgentCore::State {
   State(AgentConfig config, MonoTime now)
-      : book(config.window), dealer(config.slots, book, reports, now), session(config, now) {}
+      : book(config.window),
+        dealer(config.slots, book, reports, now),
+        departure(config.idle_timeout, config.time_limit, now),
+        session(std::move(config), now) {}
 
   LeaseBook book;
   ReportQueue reports;
   Dealer dealer;
+  Departure departure;
   Session session;
   bool draining = false;
+  bool leaves_at_once = false;
   bool finished = false;
   std::optional<MonoTime> farewell_by;  // drained, but reports are not taken
 
   Session::Facts facts();
   std::vector<Claim> claims();
   void say_hello(AgentDuties& out, MonoTime now);
+  void see_about_leaving(AgentDuties& out, MonoTime now);
   void see_about_the_end(AgentDuties& out, MonoTime now);
+  void drain();
 
   void on(const BrokerConnected&, MonoTime now) { session.connected(now); }
   void on(const BrokerLost&, MonoTime now) { session.lost(now); }
@@ -51,11 +59,8 @@ struct AgentCore::State {
   void on(const ExecutorFreed& event, MonoTime) { dealer.on_freed(event); }
   void on(const ExecutorProgress& event, MonoTime now) { dealer.on_progress(event, now); }
   void on(const ExecutorDied& event, MonoTime now) { dealer.on_died(event, now); }
-  void on(const DrainRequested&, MonoTime) {
-    if (std::exchange(draining, true)) return;
-    dealer.drain();
-    session.drain();
-  }
+  void on(const DrainRequested&, MonoTime) { drain(); }
+  void on(const LeaveAtOnce&, MonoTime) { leaves_at_once = true; }
   void on(const Tick&, MonoTime) {}
 
   void hear(const WorkerWelcome&, const Blob&, MonoTime) {}
@@ -127,8 +132,28 @@ void AgentCore::State::say_hello(AgentDuties& out, MonoTime now) {
   session.say_hello(facts(), out, now);
 }
 
+void AgentCore::State::drain() {
+  if (std::exchange(draining, true)) return;
+  dealer.drain();
+  session.drain();
+}
+
+void AgentCore::State::see_about_leaving(AgentDuties& out, MonoTime now) {
+  if (!departure.ever()) return;
+  const bool idle = dealer.idle() && reports.unacknowledged() == 0;
+  const auto leave = departure.at({.idle = idle, .a_task_takes = dealer.longest_expected()}, now);
+  if (leave == Departure::Leave::kNotYet) return;
+  if (!draining) out.drains_because = Departure::reason(leave);
+  drain();
+  if (leave == Departure::Leave::kAtOnce) dealer.kill_what_runs();
+}
+
 // Drained: nothing is held and every report is taken, or nobody is there to take them.
 void AgentCore::State::see_about_the_end(AgentDuties& out, MonoTime now) {
+  if ((leaves_at_once || departure.is_over(now)) && !finished) {
+    session.say_goodbye(out);
+    finished = true;
+  }
   if (!draining || finished || !dealer.idle()) return;
   if (reports.unacknowledged() != 0) {
     if (session.welcomed()) {
@@ -154,6 +179,7 @@ void AgentCore::step(const Event& event, MonoTime now) {
 AgentDuties AgentCore::take_duties(MonoTime now) {
   State& s = *state_;
   AgentDuties out;
+  s.see_about_leaving(out, now);
   const auto lease_valid = [&] { return s.session.lease_valid(now); };
   const auto reports_flow = [&] { return s.reports.bytes() < limits::kReportsUnackedBytesMax; };
   s.dealer.deal({.lease_valid = lease_valid(), .reports_flow = reports_flow()}, now);
@@ -176,6 +202,7 @@ AgentDuties AgentCore::take_duties(MonoTime now) {
   if (s.session.welcomed()) sooner(out.wake_at, s.reports.resend_at());
   if (lease_valid()) sooner(out.wake_at, s.session.valid_until());
   sooner(out.wake_at, s.farewell_by);
+  sooner(out.wake_at, s.departure.wake_at());
   return out;
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -27,6 +28,13 @@ struct AgentConfig {
   std::uint32_t slots{};
   std::uint64_t seed = 0;  // for heartbeat and backoff jitter
   Credit window{limits::kWorkerWindowTasks, limits::kWorkerWindowBytes};
+  std::vector<Label> labels = {};
+  std::string version = {};  // of the program
+  // It drains once it has had nothing to do for so long, a broker to talk to included.
+  std::optional<nanoseconds> idle_timeout = {};
+  // It is gone so long after it began: it drains as soon as a further task would not end by then,
+  // as far as the mean run times of its jobs tell; what still runs is killed, and goes back.
+  std::optional<nanoseconds> time_limit = {};
 };
 
 // ---- events ----
@@ -74,12 +82,14 @@ struct ExecutorDied {
   std::int32_t signal{};
   std::string output_tail;  // what it had printed and not reported: stdout …
   std::string error_tail;   // … and stderr
+  std::int64_t at_unix_us = 0;
 };
 struct DrainRequested {};  // give back what is not started, finish what runs, say Goodbye
+struct LeaveAtOnce {};     // every executor is dead already: say Goodbye, so that all goes back
 struct Tick {};
 using Event = std::variant<BrokerConnected, BrokerMessage, BrokerLost, ExecutorReady, ExecutorDone,
                            ExecutorStopped, ExecutorFreed, ExecutorProgress, ExecutorDied,
-                           DrainRequested, Tick>;
+                           DrainRequested, LeaveAtOnce, Tick>;
 
 // ---- duties, to be done in the order of the members ----
 struct ToSend {
@@ -105,22 +115,29 @@ struct LowerEnd {  // store `end` in the page, then read `started`, and answer E
   std::uint32_t slot{};
   std::uint64_t end{};
 };
+// What runs of this job in this slot will be killed: functions that ask are told, a command gets
+// SIGTERM.
+struct TellStopped {
+  std::uint32_t slot{};
+  JobId job;
+};
 struct KillExecutor {  // SIGKILL, with the command's group; ExecutorDied follows
   std::uint32_t slot{};
 };
 struct StartExecutor {  // in this slot, the old process being gone; ExecutorReady follows
   std::uint32_t slot{};
 };
-using ExecutorDuty =
-    std::variant<DealBind, DealWork, DealForget, LowerEnd, KillExecutor, StartExecutor>;
+using ExecutorDuty = std::variant<DealBind, DealWork, DealForget, LowerEnd, KillExecutor,
+                                  StartExecutor, TellStopped>;
 
 struct AgentDuties {
   bool reconnect = false;  // close the channel, connect another, say BrokerConnected
   std::vector<ToSend>
       send;  // on the channel; whatever a closed channel swallowed is sent again by itself
-  std::vector<ExecutorDuty> executors;  // in this order
-  bool watch = false;                   // hand in ExecutorProgress of every busy slot at wake_at
-  bool finished = false;                // drained: nothing is left to do
+  std::vector<ExecutorDuty> executors;   // in this order
+  bool watch = false;                    // hand in ExecutorProgress of every busy slot at wake_at
+  bool finished = false;                 // drained: nothing is left to do
+  std::string_view drains_because = {};  // it began to drain by itself; told once
   std::optional<MonoTime> wake_at;
 };
 

@@ -4,6 +4,7 @@ set(FANMILL_WORKER_CORE_SOURCES
   dealer.cpp
   dealer_died.cpp
   dealer_return.cpp
+  departure.cpp
   failure_report.cpp
   lease_book.cpp
   report_queue.cpp

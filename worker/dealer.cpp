@@ -58,6 +58,11 @@ void Dealer::on_done(const ExecutorDone& event, MonoTime now) {
   slot->progress_at = now;
   if (!slot->busy()) slot->kill_at.reset();
   HeldLease& lease = *piece->lease;
+  // Told that its job is cancelled, a task ends early, and that is no failure of its own.
+  if (done.outcome == Outcome::kFailed && kills_.contains(lease.job->id)) {
+    give_back({*piece});
+    return;
+  }
   lease.job->pace.report(done.count, done.run_ns);
   if (lease.job->spec.time_limit_percent != 0 && done.outcome == Outcome::kSucceeded) {
     learn_run_time(*lease.job, done.run_ns / done.count);
@@ -95,7 +100,7 @@ void Dealer::on_freed(const ExecutorFreed& freed) {
   Slot* slot = slot_of(freed.slot);
   if (slot == nullptr || slot->stop != Slot::Stop::kAsked) return;
   take_back(slot->freed(freed.from));
-  answer_recall();
+  answer_recalls();
 }
 
 void Dealer::on_stopped(const ExecutorStopped& stopped) {
@@ -113,6 +118,12 @@ void Dealer::drain() {
   recall_all_unstarted();
 }
 
+void Dealer::kill_what_runs() {
+  for (std::uint32_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].busy()) kill(i, KillReason::kTimeIsOver);
+  }
+}
+
 void Dealer::deal(Leave leave, MonoTime now) {
   serve_timers(now);
   if (mutated(Mutation::kStartAfterDeadline)) leave.lease_valid = true;
@@ -120,9 +131,9 @@ void Dealer::deal(Leave leave, MonoTime now) {
     recall_all_unstarted();
     return;
   }
-  if (leave.reports_flow && !recall_ && !draining_) refill(now);
+  if (leave.reports_flow && recalls_.empty() && !draining_) refill(now);
   steal_from_stuck(now);
-  if (leave.reports_flow && !recall_ && !draining_) steal_for_idle();
+  if (leave.reports_flow && recalls_.empty() && !draining_) steal_for_idle();
 }
 
 void Dealer::serve_timers(MonoTime now) {

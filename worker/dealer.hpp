@@ -40,6 +40,8 @@ class Dealer {
   void on_died(const ExecutorDied& died, MonoTime now);
 
   void drain();
+  // The worker's time is over: what runs is killed, and goes back as if it had never begun.
+  void kill_what_runs();
 
   // ---- duties ----
   struct Leave {
@@ -59,6 +61,8 @@ class Dealer {
   std::uint32_t busy_slots() const;
   bool idle() const { return queue_.empty() && busy_slots() == 0; }
   std::uint64_t queued_tasks() const { return queue_.tasks(); }
+  // What a task takes of the job in hand whose tasks take longest, as far as that is known.
+  nanoseconds longest_expected() const { return book_.longest_expected(); }
   void check_invariants() const;
 
  private:
@@ -88,7 +92,8 @@ class Dealer {
   void settle(const Piece& piece);
   void settle(HeldLease& lease, const std::vector<IndexRange>& tasks);
   void forget_job(JobId job);
-  void answer_recall();
+  void answer_recalls();
+  void answer(const RecallInHand& recall);
   // dealer_died.cpp
   void report_guilty(std::uint32_t slot, Piece guilty, const ExecutorDied& died, MonoTime now);
 
@@ -97,7 +102,7 @@ class Dealer {
   std::vector<Slot> slots_;
   WorkQueue queue_;
   std::vector<ExecutorDuty> duties_;
-  std::optional<RecallInHand> recall_;
+  std::vector<RecallInHand> recalls_;  // not answered yet
   std::uint32_t last_recall_ = 0;
   std::map<JobId, MonoTime> kills_;  // when running tasks of stopped jobs are killed
   bool draining_ = false;

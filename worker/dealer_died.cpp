@@ -54,9 +54,11 @@ void Dealer::on_died(const ExecutorDied& died, MonoTime now) {
   slot->kill_at.reset();
 
   if (task) {
-    // Killed for the sake of a stopped job: nobody is to blame, and take_back knows what may go on.
+    // Killed for the sake of a stopped job, or because the worker leaves: nobody is to blame, and
+    // take_back knows what may go on.
     const bool excused =
-        reason == KillReason::kStopJob || task->lease->job->stopped ||
+        reason == KillReason::kStopJob || reason == KillReason::kTimeIsOver ||
+        task->lease->job->stopped ||
         (reason == KillReason::kTimeLimit && mutated(Mutation::kTimeLimitRequeues));
     if (excused) {
       unharmed.push_back(*task);
@@ -74,7 +76,7 @@ void Dealer::on_died(const ExecutorDied& died, MonoTime now) {
     return std::pair(a.lease->job->id, a.tasks.first) < std::pair(b.lease->job->id, b.tasks.first);
   });
   take_back(unharmed);
-  answer_recall();
+  answer_recalls();
 }
 
 void Dealer::report_guilty(std::uint32_t index, Piece guilty, const ExecutorDied& died,
@@ -103,7 +105,7 @@ void Dealer::report_guilty(std::uint32_t index, Piece guilty, const ExecutorDied
                          .values_bytes = 0,
                          .run_ns = static_cast<std::uint64_t>(ran.count()),
                          .credit = {}},
-                 death_report(std::move(failure), died, guilty, index + 1));
+                 death_report(std::move(failure), died, guilty, ran, index + 1));
   }
   settle(guilty);
 }

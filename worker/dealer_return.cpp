@@ -37,20 +37,22 @@ bool Dealer::on_lease(const Lease& lease, const Blob& blob) {
 void Dealer::on_recall(const Recall& recall) {
   if (recall.recall <= last_recall_) return;
   last_recall_ = recall.recall;
-  recall_ = RecallInHand{recall.recall, recall.job, recall.count};
+  recalls_.push_back({recall.recall, recall.job, recall.count});
   const Job* job = book_.find_job(recall.job);
   const std::uint64_t queued = recall.job == JobId{} ? queue_.tasks()
                                : job != nullptr      ? queue_.tasks_of(*job)
                                                      : recall.count;
   if (queued < recall.count) recall_all_unstarted();
-  answer_recall();
+  answer_recalls();
 }
 
-void Dealer::answer_recall() {
+void Dealer::answer_recalls() {
   const auto asked = [](const Slot& slot) { return slot.stop == Slot::Stop::kAsked; };
-  if (!recall_ || std::any_of(slots_.begin(), slots_.end(), asked)) return;
-  const RecallInHand recall = *recall_;
-  recall_.reset();
+  if (recalls_.empty() || std::any_of(slots_.begin(), slots_.end(), asked)) return;
+  for (const RecallInHand& recall : std::exchange(recalls_, {})) answer(recall);
+}
+
+void Dealer::answer(const RecallInHand& recall) {
   const Job* job = book_.find_job(recall.job);
   std::vector<Piece> pieces;
   if (job != nullptr || recall.job == JobId{}) pieces = queue_.take_back(recall.wanted, job);
@@ -82,15 +84,20 @@ void Dealer::on_stop_job(const StopJob& stop, MonoTime now) {
   Job* job = book_.find_job(stop.job);
   if (job == nullptr) return;
   job->stopped = true;
-  kills_.erase(stop.job);
   if (stop.grace_ms != CancelJob::kNoKill) {
-    kills_[stop.job] = now + std::chrono::milliseconds(std::min(stop.grace_ms, kTimeLimitMaxMs));
+    // Repetitions do not put it off.
+    const MonoTime at = now + std::chrono::milliseconds(std::min(stop.grace_ms, kTimeLimitMaxMs));
+    const auto [known, fresh] = kills_.try_emplace(stop.job, at);
+    if (!fresh) known->second = std::min(known->second, at);
   }
   for (std::uint32_t i = 0; i < slots_.size(); ++i) {
     const Slot& slot = slots_[i];
     if (slot.ready() && slot.stop != Slot::Stop::kAsked && slot.unstarted() > 0 &&
         slot.holds(*job)) {
       lower_end(i, slot.unstarted_from());
+    }
+    if (slot.busy() && slot.holds(*job) && stop.grace_ms != CancelJob::kNoKill) {
+      duties_.push_back(TellStopped{i, job->id});
     }
   }
   if (job->leases == 0) {
@@ -103,7 +110,7 @@ void Dealer::on_stop_job(const StopJob& stop, MonoTime now) {
 
 void Dealer::on_kept(std::vector<AttemptToken> kept) {
   last_recall_ = 0;
-  recall_.reset();
+  recalls_.clear();
   std::sort(kept.begin(), kept.end());
   for (HeldLease* lease : book_.leases()) {
     if (std::binary_search(kept.begin(), kept.end(), lease->token)) continue;

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "proto/limits.hpp"
+#include "worker/asymmetric_fence.hpp"
 
 namespace fanmill::worker {
 namespace {
@@ -42,7 +43,15 @@ Failure failure_of(ErrorCode code, std::string message) {
 }  // namespace
 
 Executor::Executor(Registry registry, Options options)
-    : registry_(std::move(registry)), options_(options), reporter_(options.printed) {}
+    : registry_(std::move(registry)),
+      options_(options),
+      agent_fences_(options.page->agent_fences.load() == 1 &&
+                    asymmetric::register_for_other_processes()),
+      reporter_(options.printed),
+      long_tasks_([this] {
+        reporter_.close_behind_a_task();
+        if (!reporter_.frames().empty()) write_reports();
+      }) {}
 
 int Executor::run() {
   if (!say_hello()) return 0;
@@ -180,8 +189,7 @@ bool Executor::run_work(const executor::Work& work) {
   reporter_.begin(work.position);
   for (std::uint64_t i = 0; i < work.count; ++i) {
     const std::uint64_t position = work.position + i;
-    page.started.store(position + 1);
-    if (page.end.load() <= position) {
+    if (!may_begin(position)) {
       page.started.store(position);
       return stop_at(position);
     }
@@ -215,6 +223,18 @@ bool Executor::run_work(const executor::Work& work) {
   return true;
 }
 
+// Either this sees the lower end, or the agent sees the start.
+bool Executor::may_begin(std::uint64_t position) {
+  executor::Page& page = *options_.page;
+  if (!agent_fences_) {
+    page.started.store(position + 1);
+    return page.end.load() > position;
+  }
+  page.started.store(position + 1, std::memory_order_release);
+  asymmetric::light_fence();
+  return page.end.load(std::memory_order_acquire) > position;
+}
+
 // Asked as often as the clock is read, so that it costs next to nothing and names the task, or one
 // a few microseconds later.
 bool Executor::holds_socket() const { return fcntl(options_.socket, F_GETFD) >= 0; }
@@ -232,10 +252,9 @@ void Executor::lose_socket() {
 }
 
 void Executor::run_task(Function& function, Call& call) {
-  std::string& values = reporter_.values();
-  call.values = &values;
-  const std::size_t before = values.size();
+  call.value = &value_;
   tl::expected<void, Failure> result;
+  long_tasks_.begin(reporter_.holds_reports());
   try {
     result = function.call(call);
   } catch (const std::exception& error) {
@@ -244,16 +263,17 @@ void Executor::run_task(Function& function, Call& call) {
     result = tl::make_unexpected(failure_of(ErrorCode::kFunctionFailed,
                                             "the function threw something that is no exception"));
   }
-  if (result && values.size() - before > limits::kValueBytesMax) {
+  long_tasks_.end();
+  if (result && value_.size() > limits::kValueBytesMax) {
     result = tl::make_unexpected(
         failure_of(ErrorCode::kLimit, "the value is longer than the limit of " +
                                           std::to_string(limits::kValueBytesMax) + " bytes"));
   }
   if (std::exchange(call.has_printed, false)) reporter_.has_printed();
   if (result) {
-    reporter_.succeeded(call.out, call.err);
+    reporter_.succeeded(value_, call.out, call.err);
   } else {
-    values.resize(before);
+    value_.clear();
     reporter_.failed(std::move(result.error()), call.out, call.err);
   }
 }

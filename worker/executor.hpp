@@ -1,5 +1,6 @@
-// The child side: reads frames, runs tasks, reports them. One thread, blocking reads. The page says
-// at any instant which task runs; the clock is read only as often as something can be learned.
+// The child side: reads frames, runs tasks, reports them. One thread, blocking reads; a second one
+// only reports while a task runs long. The page says at any instant which task runs; the clock is
+// read only as often as something can be learned.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include "proto/executor_frames.hpp"
 #include "worker/executor_report.hpp"
 #include "worker/functions/function.hpp"
+#include "worker/long_task_watch.hpp"
 
 namespace fanmill::worker {
 
@@ -41,6 +43,8 @@ class Executor {
 
   bool handle(std::string_view body);
   bool run_work(const executor::Work& work);
+  // The task is said to have begun, unless the agent has lowered the end.
+  bool may_begin(std::uint64_t position);
   // The agent lowered the end: nothing from `position` on is begun.
   bool stop_at(std::uint64_t position);
   void run_task(Function& function, Call& call);
@@ -51,7 +55,10 @@ class Executor {
   Registry registry_;
   Options options_;
   std::unordered_map<JobId, Binding> bindings_;
+  bool agent_fences_;  // lower_end() does, for both sides
   Reporter reporter_;
+  std::string value_;          // of the task that runs
+  LongTaskWatch long_tasks_;   // reports what ended before one
   bool passing_over_ = false;  // Stopped was sent: no Work counts until the next Bind
   bool broken_ = false;        // the stream ended inside a frame, or a frame made no sense
 

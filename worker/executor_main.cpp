@@ -23,16 +23,23 @@ namespace {
 
 using namespace fanmill;
 
-std::atomic<std::int32_t>* running_group = nullptr;
+executor::Page* shared = nullptr;
+std::atomic<std::uint64_t> command_job{0};  // whose command runs
 
 // The agent is gone, or wants this process to go: nothing may be left. Async-signal-safe.
 [[noreturn]] void end_everything() {
-  const std::int32_t group = running_group->load();
+  const std::int32_t group = shared->command_group.load();
   if (group > 0) kill(-group, SIGKILL);
   if (getpgrp() == getpid()) kill(0, SIGKILL);
   _exit(0);
 }
 void on_term(int) { end_everything(); }
+// A job is cancelled: its command may end by itself before it is killed.
+void on_urgent(int) {
+  const std::uint64_t job = command_job.load();
+  const std::int32_t group = shared->command_group.load();
+  if (job != 0 && job == shared->stopped_job.load() && group > 0) kill(-group, SIGTERM);
+}
 
 bool parsed_slot(std::string_view text, std::uint32_t& slot) {
   const char* const end = text.data() + text.size();
@@ -117,7 +124,7 @@ int main(int argc, char** argv) {
     return usage();
   }
   auto* page = static_cast<executor::Page*>(mapped);
-  running_group = &page->command_group;
+  shared = page;
 
   struct sigaction action{};
   action.sa_handler = on_term;
@@ -136,8 +143,16 @@ int main(int argc, char** argv) {
       perror("fanmill-executor: cannot open /proc/self/fd/2");
       return 1;
     }
-    worker::add_command_function(
-        registry, {&page->command_group, executor::kSocketFd, slot, worker::kParkingPlace, errors});
+    worker::add_command_function(registry, {.command_group = &page->command_group,
+                                            .stopped_job = &page->stopped_job,
+                                            .command_job = &command_job,
+                                            .agent_socket = executor::kSocketFd,
+                                            .slot = slot,
+                                            .parking = worker::kParkingPlace,
+                                            .errors = errors});
+    action.sa_handler = on_urgent;
+    action.sa_flags = SA_RESTART;
+    sigaction(SIGURG, &action, nullptr);
   }
   worker::Executor::Options options{executor::kSocketFd, page, {STDOUT_FILENO, STDERR_FILENO}};
   if (!arguments.plugins.empty()) {

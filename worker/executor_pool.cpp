@@ -8,14 +8,17 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <utility>
 
+#include "worker/asymmetric_fence.hpp"
 #include "worker/captured.hpp"
 #include "worker/parked_pipe.hpp"
 
@@ -122,6 +125,7 @@ Result<void> ExecutorPool::start(std::uint32_t slot) {
       mmap(nullptr, executor::kPageBytes, PROT_READ | PROT_WRITE, MAP_SHARED, page.get(), 0);
   if (mapped == MAP_FAILED) return system_failure("map the page of an executor");
   process->page = static_cast<executor::Page*>(mapped);
+  process->page->agent_fences.store(asymmetric::can_fence_other_processes() ? 1 : 0);
 
   std::vector<std::string> command = {options_.executor_path};
   if (options_.commands) command.insert(command.end(), {"--commands", std::to_string(slot + 1)});
@@ -152,6 +156,7 @@ Result<void> ExecutorPool::start(std::uint32_t slot) {
   }
   request.death_signal = SIGTERM;
   request.reset_every_signal = true;
+  if (options_.files) request.files = &*options_.files;
   process->spawned = spawn(request);
   if (process->spawned.error != 0) {
     errno = process->spawned.error;
@@ -206,6 +211,7 @@ ExecutorFreed ExecutorPool::lower_end(const LowerEnd& duty) {
   Process* const from = process(duty.slot);
   if (from == nullptr) return {duty.slot, duty.end};
   from->page->end.store(duty.end);
+  asymmetric::heavy_fence_for_other_processes();
   from->hold_binds = true;
   return {duty.slot, std::max(duty.end, from->page->started.load())};
 }
@@ -214,10 +220,13 @@ void ExecutorPool::kill(std::uint32_t slot) {
   if (Process* const process_to_kill = process(slot)) kill_group(process_to_kill->spawned.pid);
 }
 
-void ExecutorPool::job_is_stopped(JobId job) {
-  for (const auto& one : processes_) {
-    if (one) one->page->stopped_job.store(job.value);
-  }
+void ExecutorPool::tell_stopped(const TellStopped& duty) {
+  Process* const to = process(duty.slot);
+  if (to == nullptr) return;
+  to->page->stopped_job.store(duty.job.value);
+  // To an executor that does not look at its page now: one that waits for a command. Others ignore
+  // it, as every process does by default.
+  syscall(SYS_pidfd_send_signal, to->spawned.pidfd.get(), SIGURG, nullptr, 0);
 }
 
 void ExecutorPool::send(std::uint32_t slot, Outgoing frame) {
@@ -440,6 +449,9 @@ void ExecutorPool::buried(std::uint32_t slot, std::vector<Event>& events) {
 
   ExecutorDied died;
   died.slot = slot;
+  died.at_unix_us = std::chrono::duration_cast<std::chrono::microseconds>(
+                        std::chrono::system_clock::now().time_since_epoch())
+                        .count();
   died.started = dead.page->started.load();
   died.finished = dead.page->finished.load();
   if (ended.si_code == CLD_EXITED) {

@@ -22,7 +22,8 @@ class ExecutorPool {
     std::uint32_t slots = 0;
     bool commands = false;  // the executors offer to run commands
     std::vector<std::string> plugins = {};
-    bool adopt_orphans = true;  // see AgentOptions
+    std::optional<rlimit> files = {};  // limits of the executors; else ours
+    bool adopt_orphans = true;         // see AgentOptions
   };
   static Result<ExecutorPool> make(Options options);
   ExecutorPool(ExecutorPool&&) noexcept = default;
@@ -35,8 +36,7 @@ class ExecutorPool {
   void forget(const DealForget& duty);
   ExecutorFreed lower_end(const LowerEnd& duty);
   void kill(std::uint32_t slot);
-  // What runs of this job will be killed: functions that ask are told.
-  void job_is_stopped(JobId job);
+  void tell_stopped(const TellStopped& duty);
   // Frames handed over since are written as far as the sockets take them.
   void flush();
 

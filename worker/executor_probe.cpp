@@ -24,14 +24,25 @@ std::string listed(const std::vector<std::string>& files) {
   return out;
 }
 
+Error own_refusal(const std::string& program, const std::string& reason) {
+  return {ErrorCode::kUsage, "--executor " + program + " is no executor: " + reason +
+                                 " (proto/PROTOCOL.md, section 2, says what one does)"};
+}
+
 // The sentence that a refused plugin leaves on stderr, or what else there is to know.
-Error refusal(const ExecutorDied& died, const std::vector<std::string>& plugins) {
+Error refusal(const ExecutorDied& died, const ProbeOptions& options) {
+  const std::vector<std::string>& plugins = options.plugins;
   std::string words = died.error_tail;
   while (!words.empty() && (words.back() == '\n' || words.back() == ' ')) words.pop_back();
   if (died.signal == 0 && died.exit_code == kPluginRefused && !words.empty()) {
     return {ErrorCode::kUsage, words.substr(words.rfind('\n') + 1)};
   }
   const std::string ended = describe_death(died);
+  if (!options.own_executor.empty()) {
+    return own_refusal(options.own_executor,
+                       "it ends before its first frame: " +
+                           (words.empty() ? ended : words.substr(words.rfind('\n') + 1)));
+  }
   if (plugins.empty()) {
     return {ErrorCode::kSystem, "the executor program does not run here: " + ended};
   }
@@ -50,13 +61,18 @@ std::string executor_beside_program() {
 }
 
 Result<std::vector<FunctionOffer>> probe_executor(ProbeOptions options) {
+  const bool own = !options.own_executor.empty();
+  if (own) options.executor_path = options.own_executor;
   if (options.executor_path.empty()) options.executor_path = executor_beside_program();
   auto pool = ExecutorPool::make({.executor_path = std::move(options.executor_path),
                                   .slots = 1,
                                   .commands = false,
                                   .plugins = options.plugins});
-  if (!pool) return tl::make_unexpected(std::move(pool.error()));
-  if (auto started = pool->start(0); !started) return tl::make_unexpected(started.error());
+  const auto told = [&](Error error) {
+    return tl::make_unexpected(own ? own_refusal(options.own_executor, error.message) : error);
+  };
+  if (!pool) return told(pool.error());
+  if (auto started = pool->start(0); !started) return told(started.error());
   const MonoTime until = mono_now() + kLoadedWithin;
   while (mono_now() < until) {
     pollfd watched{pool->poll_fd(), POLLIN, 0};
@@ -66,10 +82,11 @@ Result<std::vector<FunctionOffer>> probe_executor(ProbeOptions options) {
     for (Event& event : events) {
       if (auto* ready = std::get_if<ExecutorReady>(&event)) return std::move(ready->hello.offers);
       if (auto* died = std::get_if<ExecutorDied>(&event)) {
-        return tl::make_unexpected(refusal(*died, options.plugins));
+        return tl::make_unexpected(refusal(*died, options));
       }
     }
   }
+  if (own) return told({ErrorCode::kSystem, "it says nothing within 60 s"});
   return fail(options.plugins.empty() ? ErrorCode::kSystem : ErrorCode::kUsage,
               options.plugins.empty()
                   ? "the executor program says nothing"

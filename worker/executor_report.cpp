@@ -80,25 +80,8 @@ void Reporter::begin(std::uint64_t position) {
   if (frames_.empty()) last_sent_ = last_read_;
 }
 
-void Reporter::succeeded(std::string& out, std::string& err) {
-  if (count_ > 0 && outcome_ != Outcome::kSucceeded) {
-    std::string value = std::exchange(values_, {});
-    make_frame();
-    values_ = std::move(value);
-  }
-  ended(Outcome::kSucceeded, out, err);
-}
-
-void Reporter::failed(Failure failure, std::string& out, std::string& err) {
-  if (count_ > 0 && outcome_ != Outcome::kFailed) make_frame();
-  if (failure.message.size() > limits::kFailureMessageMax) {
-    failure.message.resize(limits::kFailureMessageMax);
-  }
-  columns_.failures.push_back(std::move(failure));
-  ended(Outcome::kFailed, out, err);
-}
-
-void Reporter::ended(Outcome outcome, std::string& out, std::string& err) {
+[[gnu::always_inline]] inline void Reporter::ended(Outcome outcome, std::string& out,
+                                                   std::string& err) {
   if (count_ == 0) {
     outcome_ = outcome;
   }
@@ -112,6 +95,26 @@ void Reporter::ended(Outcome outcome, std::string& out, std::string& err) {
   if (has_printed_ || __fpending(stdout) > 0) collect_printed();
   if (cheap_ticks() - last_ticks_ > ticks_worth_reading_) read_clock();
   if (values_.size() + output_bytes_ >= kValuesWorthSending) due_ = true;
+}
+
+void Reporter::succeeded(std::string& value, std::string& out, std::string& err) {
+  if (count_ > 0 && outcome_ != Outcome::kSucceeded) make_frame();
+  if (values_.empty()) {
+    values_.swap(value);
+  } else {
+    values_.append(value);
+  }
+  value.clear();
+  ended(Outcome::kSucceeded, out, err);
+}
+
+void Reporter::failed(Failure failure, std::string& out, std::string& err) {
+  if (count_ > 0 && outcome_ != Outcome::kFailed) make_frame();
+  if (failure.message.size() > limits::kFailureMessageMax) {
+    failure.message.resize(limits::kFailureMessageMax);
+  }
+  columns_.failures.push_back(std::move(failure));
+  ended(Outcome::kFailed, out, err);
 }
 
 void Reporter::read_clock() {
@@ -160,6 +163,10 @@ void Reporter::close() {
   make_frame();
 }
 
+void Reporter::close_behind_a_task() {
+  if (count_ > 0) make_frame();
+}
+
 void Reporter::written() {
   frames_.clear();
   if (frames_.capacity() > limits::kMiB) frames_.shrink_to_fit();
@@ -167,9 +174,9 @@ void Reporter::written() {
   due_ = false;
 }
 
-// Where the outcome changes it is called while the next task has ended and is not yet counted: its
-// time and its output must stay where they are. The tasks before it that no reading of the clock
-// has covered took no time worth one.
+// It may be called while the next task runs, or has ended and is not yet counted: its time and its
+// output must stay where they are. The tasks before it that no reading of the clock has covered
+// took no time worth one.
 void Reporter::make_frame() {
   if (unread_tasks_ > 0) segments_.push_back({unread_tasks_, 0});
   unread_tasks_ = 0;

@@ -26,11 +26,9 @@ class Reporter {
 
   // Tasks from `position` on follow; the clock is read.
   void begin(std::uint64_t position);
-  // Where the next task's value goes.
-  std::string& values() { return values_; }
 
-  // The next task ended. `out` and `err`: what it captured by itself.
-  void succeeded(std::string& out, std::string& err);
+  // The next task ended. `out` and `err`: what it captured by itself. All are taken.
+  void succeeded(std::string& value, std::string& out, std::string& err);
   void failed(Failure failure, std::string& out, std::string& err);
   // The next task that ends wrote to its stderr.
   void has_printed() { has_printed_ = true; }
@@ -38,6 +36,10 @@ class Reporter {
 
   // The report is turned into a frame, if it has tasks.
   void close();
+  // The same while the next task runs already: what that one prints and takes is left alone.
+  void close_behind_a_task();
+  // Something is not yet written.
+  bool holds_reports() const { return count_ > 0 || !frames_.empty(); }
   // Frames not yet written; the writer says when they are.
   const std::string& frames() const { return frames_; }
   void written();

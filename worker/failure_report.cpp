@@ -92,9 +92,12 @@ Blob with_tuples(const Blob& blob, std::uint64_t values_bytes, Piece tasks, std:
   return blob_of(columns);
 }
 
-Blob death_report(Failure failure, const ExecutorDied& died, Piece task, std::uint32_t slot) {
+Blob death_report(Failure failure, const ExecutorDied& died, Piece task, nanoseconds ran,
+                  std::uint32_t slot) {
   ResultColumns columns;
   columns.slot = slot;
+  // Whoever was killed cannot say when it began.
+  if (died.at_unix_us > 0) columns.start_unix_us = died.at_unix_us - ran.count() / 1000;
   if (!died.output_tail.empty() || !died.error_tail.empty()) {
     columns.outputs.push_back({.offset = 0, .out = died.output_tail, .err = died.error_tail});
   }

@@ -16,8 +16,9 @@ namespace fanmill::worker {
 // slot (1-based). Without values. A blob that is not a report's becomes one that says so.
 Blob with_tuples(const Blob& blob, std::uint64_t values_bytes, Piece tasks, std::uint32_t slot);
 
-// The report on one task whose executor is gone.
-Blob death_report(Failure failure, const ExecutorDied& died, Piece task, std::uint32_t slot);
+// The report on one task whose executor is gone, after it had run for `ran`.
+Blob death_report(Failure failure, const ExecutorDied& died, Piece task, nanoseconds ran,
+                  std::uint32_t slot);
 
 // "killed by signal 11 (Segmentation fault)", "exited with code 3".
 std::string describe_death(const ExecutorDied& died);

@@ -9,6 +9,7 @@ add_library(fanmill_functions STATIC
   captured.cpp
   executor.cpp
   executor_report.cpp
+  long_task_watch.cpp
   parked_pipe.cpp
   spawn.cpp)
 target_link_libraries(fanmill_functions PUBLIC fanmill_proto ${CMAKE_DL_LIBS})
@@ -21,7 +22,9 @@ add_library(fanmill_worker_io STATIC
   agent.cpp
   cpu_count.cpp
   executor_pool.cpp
-  executor_probe.cpp)
+  executor_probe.cpp
+  open_files.cpp
+  options.cpp)
 target_link_libraries(fanmill_worker_io PUBLIC fanmill_worker_core fanmill_functions fanmill_channel)
 
 add_executable(fanmill-worker main.cpp)

@@ -137,6 +137,14 @@ Credit LeaseBook::credit() const {
           received_.bytes + (window_.bytes > bytes_ ? window_.bytes - bytes_ : 0)};
 }
 
+nanoseconds LeaseBook::longest_expected() const {
+  nanoseconds longest{0};
+  for (const auto& [id, job] : jobs_) {
+    if (job->leases != 0) longest = std::max(longest, job->pace.expected(1));
+  }
+  return longest;
+}
+
 std::vector<AttemptToken> LeaseBook::held() const {
   std::vector<AttemptToken> tokens;
   tokens.reserve(held_count_);

@@ -91,6 +91,8 @@ class LeaseBook {
   std::uint64_t held_digest() const { return held_digest_; }
   std::vector<AttemptToken> held() const;
   std::uint64_t unreported_tasks() const { return tasks_; }
+  // The mean run time of a task, of the job with leases whose tasks take longest.
+  nanoseconds longest_expected() const;
 
   void check_invariants() const;
 

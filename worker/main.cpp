@@ -5,13 +5,17 @@
 #include <atomic>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "proto/command_help.hpp"
 #include "proto/find_broker.hpp"
 #include "proto/limits.hpp"
 #include "proto/log.hpp"
 #include "worker/agent.hpp"
+#include "worker/options.hpp"
 
 namespace {
 
@@ -50,9 +54,13 @@ Examples:
       four slots, which also run commands ("fanmill exec")
   fanmill worker --broker ipc:///tmp/mill/broker --plugin ./norm.so
       offers the functions of a plugin; several --plugin are fine
+  fanmill worker --broker worker.join --label gpu=yes --idle-timeout 10m --time-limit 8h
+      for a batch system: leaves after ten minutes without work, and before its eight hours end
 
 SIGTERM or SIGINT once: gives back what is not started, finishes what runs, leaves.
-Twice: kills what runs, leaves at once. The broker deals those tasks again.)";
+Twice: kills what runs, leaves at once. The broker deals those tasks again.
+A worker waits for a broker, and comes back to it, for ever. Exit status: 0 when it left as
+told, 2 for wrong use, 3 where this system does not let it run tasks.)";
 
 // What cannot become right by waiting.
 Result<void> check_broker(const std::string& broker) {
@@ -60,6 +68,26 @@ Result<void> check_broker(const std::string& broker) {
   if (address) return {};
   if (address.error().code == ErrorCode::kNotFound) return {};  // it may be still to come
   return tl::make_unexpected(address.error());
+}
+
+Result<void> read_options(const std::vector<std::string>& labels,
+                          const std::optional<std::string>& idle_timeout,
+                          const std::optional<std::string>& time_limit,
+                          worker::AgentOptions& options) {
+  auto parsed = worker::parse_labels(labels);
+  if (!parsed) return tl::make_unexpected(std::move(parsed.error()));
+  options.labels = std::move(*parsed);
+  const auto span = [](const char* option, const std::optional<std::string>& text,
+                       std::optional<nanoseconds>& out) -> Result<void> {
+    if (!text) return {};
+    const auto read = worker::parse_span(option, *text);
+    if (!read) return tl::make_unexpected(read.error());
+    out = *read;
+    return {};
+  };
+  return span("--idle-timeout", idle_timeout, options.idle_timeout).and_then([&] {
+    return span("--time-limit", time_limit, options.time_limit);
+  });
 }
 
 int serve(const worker::AgentOptions& options) {
@@ -93,6 +121,9 @@ int main(int argc, char** argv) {
 
   worker::AgentOptions options;
   std::string slots = "auto";
+  std::vector<std::string> labels;
+  std::optional<std::string> idle_timeout;
+  std::optional<std::string> time_limit;
   bool verbose = false;
   app.add_option("--broker", options.broker,
                  "worker.join of the broker's host (it may still be to come), or ipc://PATH")
@@ -109,6 +140,20 @@ int main(int argc, char** argv) {
                  "a shared library whose functions are offered too (<fanmill/plugin.hpp>)")
       ->type_name("FILE")
       ->allow_extra_args(false);
+  app.add_option("--label", labels, "what jobs may ask for: --label gpu=yes; several are fine")
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false);
+  app.add_option("--idle-timeout", idle_timeout,
+                 "leave after so long without anything to do: 90s, 10m")
+      ->type_name("DURATION");
+  app.add_option("--time-limit", time_limit,
+                 "be gone so long after the start, and take nothing that would not end by then; "
+                 "what still runs is dealt again: 30m, 8h")
+      ->type_name("DURATION");
+  app.add_option("--executor", options.own_executor,
+                 "a program of one's own that runs the tasks, in any language (proto/PROTOCOL.md, "
+                 "section 2)")
+      ->type_name("PROGRAM");
   app.add_flag("-v,--verbose", verbose, "log what happens, not only what goes wrong");
   app.formatter(std::make_shared<fanmill::HelpFormatter>(
       "Usage: fanmill worker --broker FILE|ENDPOINT [OPTIONS]"));
@@ -121,6 +166,14 @@ int main(int argc, char** argv) {
     return kUsageError;
   }
 
+  if (!options.own_executor.empty() && (options.allow_exec || !options.plugins.empty())) {
+    std::fprintf(
+        stderr,
+        "fanmill-worker: --executor %s offers what it says itself; for commands or plugins "
+        "start a worker of their own\n",
+        options.own_executor.c_str());
+    return kUsageError;
+  }
   if (slots != "auto") {
     const CLI::Range range(1, static_cast<int>(limits::kSlotsMax));
     if (!CLI::detail::lexical_cast(slots, options.slots) || !range(slots).empty()) {
@@ -128,6 +181,10 @@ int main(int argc, char** argv) {
                    limits::kSlotsMax, slots.c_str());
       return kUsageError;
     }
+  }
+  if (const auto read = read_options(labels, idle_timeout, time_limit, options); !read) {
+    std::fprintf(stderr, "fanmill-worker: %s\n", read.error().message.c_str());
+    return kUsageError;
   }
   set_up_logging("worker", verbose ? "debug" : "info");
   const int result = serve(options);

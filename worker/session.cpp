@@ -88,7 +88,8 @@ Session::Arrival Session::receive(const Envelope<ToWorker>& envelope, MonoTime n
     return Arrival::kWelcomed;
   }
   const bool refused = std::holds_alternative<Refused>(envelope.message);
-  if (state_ == State::kHello && refused) {
+  // A hello is refused without a session; what an earlier session is told may be late.
+  if (state_ == State::kHello && refused && envelope.session == SessionId{}) {
     lost(now);
     return Arrival::kNothing;
   }
@@ -147,7 +148,9 @@ void Session::say_hello(const Facts& facts, AgentDuties& out, MonoTime now) {
                                   .slots = config_.slots,
                                   .offers = offers_sent_,
                                   .credit = facts.credit,
-                                  .claims = facts.claims()},
+                                  .claims = facts.claims(),
+                                  .labels = config_.labels,
+                                  .version = config_.version},
                       SessionId{},
                       {}});
 }

@@ -16,7 +16,8 @@
 
 namespace fanmill::worker {
 
-enum class KillReason : std::uint8_t { kNone, kTimeLimit, kStopJob, kMisbehaved };
+// kTimeIsOver: the worker's own time.
+enum class KillReason : std::uint8_t { kNone, kTimeLimit, kStopJob, kMisbehaved, kTimeIsOver };
 
 class Slot {
  public:

@@ -92,6 +92,7 @@ int child_main(void* data) {
   if (request.close_from >= 0) {
     syscall(SYS_close_range, static_cast<unsigned>(request.close_from), ~0U, 0U);
   }
+  if (request.files != nullptr) setrlimit(RLIMIT_NOFILE, request.files);
   sigprocmask(SIG_SETMASK, &arguments.signals, nullptr);
   if (request.directory != nullptr && chdir(request.directory) != 0) {
     arguments.error = errno;

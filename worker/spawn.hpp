@@ -2,6 +2,7 @@
 // process group, its death signal, and which descriptors it gets.
 #pragma once
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <atomic>
@@ -57,6 +58,7 @@ struct SpawnRequest {
   int death_signal = 9;             // sent to the child when the thread that spawns it ends
   // Told the child's process group by the child itself, before anything of it can run.
   std::atomic<std::int32_t>* group = nullptr;
+  const rlimit* files = nullptr;    // the child's limits of open files; nullptr: ours
   bool reset_every_signal = false;  // else only those that an executor handles
 };
 

@@ -3,11 +3,17 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/core/asking.hpp"
 #include "broker/core/delivery.hpp"
+#include "broker/core/fair_shares.hpp"
 #include "broker/core/invariants.hpp"
+#include "broker/core/lifecycle.hpp"
 #include "broker/core/producers.hpp"
 #include "broker/core/progress.hpp"
+#include "broker/core/pushes.hpp"
+#include "broker/core/recalls.hpp"
 #include "broker/core/sink.hpp"
+#include "broker/core/steering.hpp"
 #include "broker/core/ventilator.hpp"
 #include "broker/core/workers.hpp"
 #include "broker/core/world.hpp"
@@ -29,15 +35,9 @@ struct ToTheProducersSide {
   void operator()(const Gather& gather) const { on_gather(world, producer, gather); }
   void operator()(const GatherAck& ack) const { on_gather_ack(world, producer, ack); }
   void operator()(const CancelJob& cancel) const { on_cancel(world, producer, cancel); }
-  void operator()(const Ask& ask) const { refuse(ask.request, {}); }
-  void operator()(const Steer& steer) const { refuse(steer.request, {}); }
-  void operator()(const Push& push) const { refuse(0, push.job); }
-  void refuse(std::uint64_t request, JobId job) const {
-    world.send_now(
-        producer.peer, producer.session,
-        ToProducer{
-            Refused{{}, job, ErrorCode::kProtocol, "this broker has no answer to that", request}});
-  }
+  void operator()(const Ask& ask) const { on_ask(world, producer, ask); }
+  void operator()(const Steer& steer) const { on_steer(world, producer, steer); }
+  void operator()(const Push& push) const { on_push(world, producer, push, blob); }
 };
 
 struct ToTheWorkersSide {
@@ -145,6 +145,9 @@ void serve_timers(World& world) {
       case TimerKind::kReports:
         acknowledge_overdue(world, {timer->id});
         break;
+      case TimerKind::kRecall:
+        give_up_recalls(world, {timer->id});
+        break;
       case TimerKind::kOpening:
         check_openings(world);
         break;
@@ -165,6 +168,7 @@ Core::~Core() = default;
 
 void Core::step(const Event& event, MonoTime now) {
   World& world = state_->world;
+  if (!world.began) world.began = now;
   world.now = std::max(world.now, now);
   std::visit(OnEvent{world}, event);
   // After the event: a heartbeat that waited while the loop was busy counts before silence does.
@@ -180,8 +184,10 @@ Duties Core::take_duties(MonoTime now) {
     Job* job = world.job(id);
     if (job == nullptr) continue;
     job->dirty = false;
+    place(world, *job);
     deliver(world, *job);
     say_credit(world, *job);
+    say_pushed(world, *job);
     stop_if_done(world, *job);
   }
   dispatch(world);  // last: it remembers after which write a lease leaves

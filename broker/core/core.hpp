@@ -30,6 +30,10 @@ struct CoreConfig {
   std::uint64_t unread_batches_max = limits::kUnreadBatchesMax;
   std::uint64_t producer_window_tasks = limits::kProducerWindowTasks;
   std::uint64_t producer_window_bytes = limits::kProducerWindowBytes;
+  bool news = false;  // what happens to jobs is told in Duties::news
+  // For people who ask for the broker's status.
+  std::string version;
+  std::vector<std::string> addresses;
 };
 
 // ---- events ----

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "broker/core/lifecycle.hpp"
 #include "broker/core/mutation.hpp"
-#include "broker/core/producers.hpp"
 #include "broker/core/ventilator.hpp"
 
 namespace fanmill::broker {
@@ -11,6 +11,7 @@ namespace {
 
 void drop_chunk(World& world, Job& job, const Chunk& chunk) {
   job.released_bytes += chunk.table.bytes();
+  job.held_bytes -= chunk.table.bytes();
   world.write(DropChunk{job.id, chunk.first});
   job.chunks.erase(chunk.first.value);
 }
@@ -61,6 +62,7 @@ void acknowledge(World& world, Job& job, Reader& reader, std::uint64_t cursor) {
 // The slice that holds the reader's next row, cut to begin with it; no record if it is not there
 // yet.
 Slice next_slice(const Job& job, const Reader& reader) {
+  if (reader.order == RowOrder::kRecorded && reader.sent >= reader.end) return {};
   if (reader.order == RowOrder::kAsCompleted) {
     if (reader.sent < job.log_start || reader.sent - job.log_start >= job.log.size()) return {};
     return job.log[reader.sent - job.log_start];
@@ -73,7 +75,8 @@ Slice next_slice(const Job& job, const Reader& reader) {
       return {{TaskIndex{reader.sent}, slice.range.count - past}, slice.record};
     }
   }
-  if (mutated(Mutation::kOutOfOrderRows) && it != job.rows.end()) return it->second;
+  const bool jumps = reader.order == RowOrder::kRecorded || mutated(Mutation::kOutOfOrderRows);
+  if (jumps && it != job.rows.end()) return it->second;
   return {};
 }
 
@@ -83,7 +86,7 @@ void send_rows(World& world, Job& job, Reader& reader, const Producer& producer,
   Rows rows;
   rows.job = job.id;
   rows.position = reader.sent;
-  rows.next = reader.order == RowOrder::kInput ? slice.range.end().value : reader.sent + 1;
+  rows.next = reader.order == RowOrder::kAsCompleted ? reader.sent + 1 : slice.range.end().value;
   rows.batch_first = record.batch.first;
   rows.batch_count = record.batch.count;
   rows.first = slice.range.first;
@@ -152,55 +155,99 @@ void chunk_finished(World& world, Job& job, Chunk& chunk) {
   }
 }
 
+// Rows that are forgotten once read have one reader: the owner, or who takes over when it is gone.
+static Result<void> claim_rows(World& world, Producer& producer, Job& job, RowOrder order) {
+  if (order == RowOrder::kRecorded)
+    return fail(ErrorCode::kConflict,
+                "the rows of this job are forgotten once read: gather them in input order or as "
+                "completed");
+  const Producer* owner = world.producer(job.owner);
+  if (owner != nullptr && owner != &producer)
+    return fail(ErrorCode::kConflict, "the rows of this job are read by " + owner->who() +
+                                          ", who opened it, and forgotten once read");
+  if (!job.order) {
+    job.order = order;
+    if (order == RowOrder::kInput) job.log.clear();
+    if (order == RowOrder::kAsCompleted) job.rows.clear();
+  }
+  if (job.order != order)
+    return fail(
+        ErrorCode::kConflict,
+        "the rows of this job are already read in the other order, and forgotten once read");
+  return {};
+}
+
+// The reader that this session had already, asked again.
+static void ask_again(const Job& job, Reader& reader, const Gather& gather) {
+  std::uint64_t cursor = gather.cursor;
+  if (job.options.forget_when_delivered) {
+    cursor = std::clamp(cursor, reader.acknowledged, reader.sent_ever);
+  } else {
+    reader.sent_ever = std::max(reader.sent_ever, cursor);
+  }
+  // A late repetition of an earlier question: whoever asked does not count on more than it says.
+  reader.acknowledged = std::min(reader.acknowledged, cursor);
+  if (!mutated(Mutation::kNoRewind)) rewind(reader, cursor);
+}
+
+static Result<Reader> first_asked(const Job& job, const Gather& gather) {
+  std::uint64_t cursor = gather.cursor;
+  Reader reader;
+  reader.order = gather.order;
+  if (job.options.forget_when_delivered) {
+    if (cursor < job.forgotten)
+      return fail(ErrorCode::kNotFound, "rows of this job were delivered up to " +
+                                            std::to_string(job.forgotten) +
+                                            " and are forgotten: gather from there");
+    cursor = std::min(cursor, std::max(job.sent_ever, job.forgotten));
+    // To have rows is not to have taken care of them: only a GatherAck lets them be forgotten.
+    reader.acknowledged = job.forgotten;
+  } else {
+    if (job.readers.size() >= limits::kReadersMax)
+      return fail(ErrorCode::kLimit, "this job has " + std::to_string(job.readers.size()) +
+                                         " readers already, as many as one can have");
+    reader.acknowledged = cursor;
+  }
+  reader.sent = reader.sent_ever = cursor;
+  return reader;
+}
+
 void on_gather(World& world, Producer& producer, const Gather& gather) {
   Job* job = world.job(gather.job);
   if (job == nullptr) {
     refuse(world, producer, gather.job, ErrorCode::kNotFound, "no such job at this broker");
     return;
   }
-  adopt(world, producer, *job);
   const bool forgets = job->options.forget_when_delivered;
   if (forgets) {
-    if (!job->order) {
-      job->order = gather.order;
-      if (gather.order == RowOrder::kInput) job->log.clear();
-      if (gather.order == RowOrder::kAsCompleted) job->rows.clear();
-    }
-    if (job->order != gather.order) {
-      refuse(world, producer, job->id, ErrorCode::kConflict,
-             "the rows of this job are already read in the other order, and forgotten once read");
+    const auto claimed = claim_rows(world, producer, *job, gather.order);
+    if (!claimed) {
+      refuse(world, producer, job->id, claimed.error().code, claimed.error().message);
       return;
     }
+    adopt(world, producer, *job);
   }
-  const bool same =
-      job->reader && job->reader->session == producer.session && job->reader->order == gather.order;
-  std::uint64_t cursor = gather.cursor;
-  if (same) {
-    Reader& reader = *job->reader;
-    if (forgets) cursor = std::max(cursor, reader.acknowledged);
-    cursor = std::min(cursor, reader.sent_ever);
-    // A late repetition of an earlier question: whoever asked does not count on more than it says.
-    reader.acknowledged = std::min(reader.acknowledged, cursor);
-    reader.window = gather.window_bytes;
-    reader.ended_said = false;
-    if (!mutated(Mutation::kNoRewind)) rewind(reader, cursor);
+  if (mutated(Mutation::kStealOwnership)) adopt(world, producer, *job);
+  auto known = job->readers.find(producer.session);
+  if (known != job->readers.end() && known->second.order == gather.order) {
+    ask_again(*job, known->second, gather);
   } else {
-    if (forgets && cursor < job->forgotten) {
-      refuse(world, producer, job->id, ErrorCode::kNotFound,
-             "rows of this job were delivered up to " + std::to_string(job->forgotten) +
-                 " and are forgotten: gather from there");
+    if (known != job->readers.end()) job->readers.erase(known);
+    auto reader = first_asked(*job, gather);
+    if (!reader) {
+      refuse(world, producer, job->id, reader.error().code, reader.error().message);
       return;
     }
-    if (forgets) cursor = std::min(cursor, std::max(job->sent_ever, job->forgotten));
-    job->reader.emplace();
-    Reader& reader = *job->reader;
-    reader.session = producer.session;
-    reader.order = gather.order;
-    reader.window = gather.window_bytes;
-    reader.sent = reader.sent_ever = cursor;
-    // To have rows is not to have taken care of them: only a GatherAck lets them be forgotten.
-    reader.acknowledged = forgets ? std::min(job->forgotten, cursor) : cursor;
+    known = job->readers.emplace(producer.session, std::move(*reader)).first;
+    producer.jobs.insert(job->id);
+    world.tell([&] {
+      return producer.who() + " reads " + name_of(*job) + " from " + std::to_string(gather.cursor);
+    });
   }
+  Reader& reader = known->second;
+  reader.window = gather.window_bytes;
+  reader.stalled = reader.ended_said = false;
+  reader.end = job->rows.empty() ? 0 : std::prev(job->rows.end())->second.range.end().value;
   world.touch(*job);
 }
 
@@ -210,30 +257,43 @@ void on_gather_ack(World& world, Producer& producer, const GatherAck& ack) {
     refuse(world, producer, ack.job, ErrorCode::kNotFound, "no such job at this broker");
     return;
   }
-  if (!job->reader || job->reader->session != producer.session) return;
-  job->reader->ended_said = false;
+  const auto known = job->readers.find(producer.session);
+  if (known == job->readers.end()) return;
+  Reader& reader = known->second;
+  reader.stalled = reader.ended_said = false;
   const bool was_paused = reader_holds_up(world, *job);
-  acknowledge(world, *job, *job->reader, ack.cursor);
+  acknowledge(world, *job, reader, ack.cursor);
+  if (mutated(Mutation::kShareCursor))
+    for (auto& [session, other] : job->readers) acknowledge(world, *job, other, ack.cursor);
   if (was_paused) world.work_appeared = true;
   world.touch(*job);
 }
 
-bool all_acknowledged(const Job& job) {
-  if (!job.all_done()) return false;
-  const bool forgets = job.options.forget_when_delivered;
-  if (!forgets && !job.reader) return false;
-  if (forgets && !job.order) return false;
-  const std::uint64_t cursor = forgets ? job.forgotten : job.reader->acknowledged;
-  const RowOrder order = forgets ? *job.order : job.reader->order;
-  return order == RowOrder::kInput ? cursor >= job.next_index
-                                   : cursor >= job.log_start + job.log.size();
+// Whether that is the end of the rows: of the job, or of what was recorded when it was asked.
+static bool acknowledged_all(const Job& job, const Reader& reader) {
+  switch (reader.order) {
+    case RowOrder::kInput:
+      return job.all_done() && reader.acknowledged >= job.next_index;
+    case RowOrder::kAsCompleted:
+      return job.all_done() && reader.acknowledged >= job.log_start + job.log.size();
+    case RowOrder::kRecorded:
+      return reader.acknowledged >= reader.end;
+  }
+  return false;
 }
 
-void deliver(World& world, Job& job) {
-  if (!job.reader) return;
-  const Producer* producer = world.producer(job.reader->session);
-  if (producer == nullptr) return;
-  Reader& reader = *job.reader;
+bool all_acknowledged(const Job& job) {
+  if (!job.all_done()) return false;
+  if (!job.options.forget_when_delivered)
+    return std::any_of(job.readers.begin(), job.readers.end(), [&job](const auto& entry) {
+      return entry.second.order != RowOrder::kRecorded && acknowledged_all(job, entry.second);
+    });
+  if (!job.order) return false;
+  return *job.order == RowOrder::kInput ? job.forgotten >= job.next_index
+                                        : job.forgotten >= job.log_start + job.log.size();
+}
+
+static void send_what_fits(World& world, Job& job, Reader& reader, const Producer& producer) {
   for (Slice slice = next_slice(job, reader); slice.record; slice = next_slice(job, reader)) {
     std::optional<ChunkBytes> tuples;
     std::uint32_t skip = 0;
@@ -247,14 +307,29 @@ void deliver(World& world, Job& job) {
     }
     const std::uint64_t bytes = slice.record->blob_bytes + (tuples ? tuples->bytes : 0);
     const bool fits = reader.in_flight.empty() || reader.in_flight_bytes + bytes <= reader.window;
-    if (!fits && !mutated(Mutation::kIgnoreWindow)) break;
-    send_rows(world, job, reader, *producer, slice, tuples, skip);
+    if (!fits && !mutated(Mutation::kIgnoreWindow)) {
+      reader.stalled = true;
+      return;
+    }
+    send_rows(world, job, reader, producer, slice, tuples, skip);
   }
-  const bool over =
-      all_acknowledged(job) || (mutated(Mutation::kEndBeforeAcknowledged) && job.all_done());
-  if (!over || reader.ended_said) return;
-  reader.ended_said = true;
-  world.send_after(producer->peer, producer->session, ToProducer{JobEnded{job.id, job.counted()}});
+}
+
+void deliver(World& world, Job& job) {
+  for (auto& [session, reader] : job.readers) {
+    if (reader.stalled) continue;
+    const Producer* producer = world.producer(session);
+    if (producer == nullptr) continue;
+    send_what_fits(world, job, reader, *producer);
+    const bool over = acknowledged_all(job, reader) ||
+                      (mutated(Mutation::kEndBeforeAcknowledged) && job.all_done());
+    if (!over || reader.ended_said) continue;
+    reader.ended_said = true;
+    ToProducer end = JobEnded{job.id, job.counted()};
+    if (reader.order == RowOrder::kRecorded)
+      end = RowsEnded{job.id, reader.acknowledged, job.counted()};
+    world.send_after(producer->peer, session, std::move(end));
+  }
 }
 
 }  // namespace fanmill::broker

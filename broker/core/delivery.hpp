@@ -1,5 +1,6 @@
-// Rows on their way to a job's reader: by cursor, within its window, again from the acknowledged
-// cursor when it asks; and what may be forgotten once acknowledged.
+// Rows on their way to the readers of a job, one per session: by cursor, within its window, again
+// from the acknowledged cursor when it asks; and what may be forgotten once acknowledged. A reader
+// that does not read costs a look at a flag.
 #pragma once
 
 #include "broker/core/world.hpp"
@@ -9,13 +10,13 @@ namespace fanmill::broker {
 void on_gather(World& world, Producer& producer, const Gather& gather);
 void on_gather_ack(World& world, Producer& producer, const GatherAck& ack);
 
-// From the sink: a recorded slice waits for the reader; every task of a chunk has a record.
+// From the sink: a recorded slice waits for the readers; every task of a chunk has a record.
 void add_rows(Job& job, IndexRange range, const std::shared_ptr<Record>& record);
 void chunk_finished(World& world, Job& job, Chunk& chunk);
 
-// Sends what the window allows, and JobEnded when that is due.
+// Sends each reader what its window allows, and its end when that is due.
 void deliver(World& world, Job& job);
-// Whether every row was acknowledged by the reader.
+// Whether every task has a row and every row was acknowledged, of a job that is kept by any reader.
 bool all_acknowledged(const Job& job);
 
 }  // namespace fanmill::broker

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -114,6 +115,7 @@ struct Duties {
   std::vector<Outgoing>
       send_after;  // 3. once every write handed over so far, of all turns, is durable
   std::optional<MonoTime> wake_at;  // 4. latest time of the next step
+  std::vector<std::string> news;    // 5. lines for the log, if CoreConfig::news
 };
 
 }  // namespace fanmill::broker

@@ -8,6 +8,8 @@ namespace fanmill::broker {
 namespace {
 
 constexpr std::uint64_t kWord = std::uint64_t{1} << 32;
+// Up to so many indexes one by one are cheaper than a range, whose cost is that of its container.
+constexpr std::uint64_t kSingles = 4;
 
 std::uint32_t high(std::uint64_t index) { return static_cast<std::uint32_t>(index >> 32); }
 std::uint32_t low(std::uint64_t index) { return static_cast<std::uint32_t>(index); }
@@ -32,6 +34,14 @@ void IndexSet::Free::operator()(roaring_bitmap_s* bitmap) const { roaring_bitmap
 
 void IndexSet::add(IndexRange range) {
   if (range.empty()) return;
+  if (range.count <= kSingles) {
+    for (TaskIndex at = range.first; at < range.end(); at = at + 1) {
+      Bitmap& bitmap = words_[high(at.value)];
+      if (!bitmap) bitmap.reset(roaring_bitmap_create());
+      if (roaring_bitmap_add_checked(bitmap.get(), low(at.value))) ++count_;
+    }
+    return;
+  }
   count_ += range.count - count(range);
   each_word(range, [this](std::uint32_t word, std::uint64_t begin, std::uint64_t end) {
     Bitmap& bitmap = words_[word];
@@ -42,6 +52,16 @@ void IndexSet::add(IndexRange range) {
 
 void IndexSet::remove(IndexRange range) {
   if (range.empty() || count_ == 0) return;
+  if (range.count <= kSingles) {
+    for (TaskIndex at = range.first; at < range.end(); at = at + 1) {
+      const auto it = words_.find(high(at.value));
+      if (it == words_.end() || !roaring_bitmap_remove_checked(it->second.get(), low(at.value)))
+        continue;
+      --count_;
+      if (roaring_bitmap_is_empty(it->second.get())) words_.erase(it);
+    }
+    return;
+  }
   count_ -= count(range);
   each_word(range, [this](std::uint32_t word, std::uint64_t begin, std::uint64_t end) {
     const auto it = words_.find(word);
@@ -64,6 +84,10 @@ bool IndexSet::contains(TaskIndex index) const {
 std::uint64_t IndexSet::count(IndexRange range) const {
   std::uint64_t sum = 0;
   if (words_.empty()) return 0;
+  if (range.count <= kSingles) {
+    for (TaskIndex at = range.first; at < range.end(); at = at + 1) sum += contains(at) ? 1U : 0U;
+    return sum;
+  }
   each_word(range, [this, &sum](std::uint32_t word, std::uint64_t begin, std::uint64_t end) {
     const auto it = words_.find(word);
     if (it != words_.end()) sum += roaring_bitmap_range_cardinality(it->second.get(), begin, end);

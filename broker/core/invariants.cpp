@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "broker/core/delivery.hpp"
+#include "broker/core/fair_shares.hpp"
 
 namespace fanmill::broker {
 namespace {
@@ -30,12 +31,20 @@ void check_worker(const World& world, const Worker& worker) {
   FANMILL_ASSERT(worker.used.tasks <= worker.credit.tasks || worker.used.tasks == 0);
   FANMILL_ASSERT(worker.listed == worker.may_be_given());
   if (worker.listed)
-    FANMILL_ASSERT(
-        world.by_load.count({worker.load_key, worker.ordinal, const_cast<Worker*>(&worker)}) == 1);
+    FANMILL_ASSERT(world.by_load.count(
+                       {worker.listed_load, worker.ordinal, const_cast<Worker*>(&worker)}) == 1);
+  std::uint32_t recalls = 0;
+  std::map<std::int32_t, std::uint64_t> by_priority;
   for (const Share& share : worker.shares) {
+    recalls += share.recall == 0 ? 0U : 1U;
+    if (share.leased > 0) by_priority[share.priority] += share.leased;
     const auto it = by_job.find(share.job);
     FANMILL_ASSERT(share.leased == (it == by_job.end() ? 0 : it->second));
   }
+  FANMILL_ASSERT(worker.dirty || !worker.listed || worker.listed_load == worker.load_key);
+  FANMILL_ASSERT(recalls == worker.recalls_out);
+  FANMILL_ASSERT(by_priority.size() == worker.fill.size());
+  for (const Fill& fill : worker.fill) FANMILL_ASSERT(by_priority[fill.priority] == fill.tasks);
 }
 
 // Every accepted task is in exactly one place.
@@ -79,6 +88,31 @@ void check_tasks(const World& world, const Job& job) {
   FANMILL_ASSERT(job.done.count() + job.ready.count() + waiting + leased_open == job.fresh.value);
 }
 
+// Who waits stands in its line, and nobody else does.
+void check_turns(const World& world) {
+  std::uint64_t standing = 0;
+  for (const auto& [id, job] : world.jobs) {
+    FANMILL_ASSERT((job->line == nullptr) == job->stopped);
+    if (job->waiting) ++standing;
+    if (job->dirty || job->line == nullptr) continue;
+    FANMILL_ASSERT(job->waiting == may_deal(world, *job));
+    FANMILL_ASSERT(!job->waiting || job->placed == job->time);
+  }
+  std::uint64_t slots = 0;
+  for (const auto& [demand, line] : world.lines) {
+    FANMILL_ASSERT(demand == line->demand && line->jobs > 0);
+    standing -= line->waiting.size();
+    for (const Line::Turn& turn : line->waiting)
+      FANMILL_ASSERT(turn.job->line == line.get() && turn.job->waiting &&
+                     turn.time == turn.job->placed && turn.id == turn.job->id);
+    slots += line->slots;
+  }
+  FANMILL_ASSERT(standing == 0);
+  for (const auto& [session, worker] : world.workers)
+    if (worker->listed) slots -= worker->slots * worker->lines.size();
+  FANMILL_ASSERT(slots == 0);
+}
+
 void check_chunks(const Job& job) {
   for (const auto& [first, chunk] : job.chunks) {
     FANMILL_ASSERT(first == chunk.first.value && chunk.range().end().value <= job.next_index);
@@ -100,8 +134,9 @@ void check_rows(const Job& job) {
     }
     FANMILL_ASSERT(tasks == job.done.count());  // no row is lost
   }
-  if (!job.reader) return;
-  const Reader& reader = *job.reader;
+}
+
+void check_reader(const Reader& reader) {
   FANMILL_ASSERT(reader.acknowledged <= reader.sent && reader.sent <= reader.sent_ever);
   std::uint64_t bytes = 0;
   for (const Reader::InFlight& rows : reader.in_flight) {
@@ -125,11 +160,20 @@ void check_invariants(const World& world) {
   }
   FANMILL_ASSERT(listed == world.by_load.size() && slots == world.total_slots);
   FANMILL_ASSERT(world.durable <= world.writes);
+  check_turns(world);
   FANMILL_ASSERT(world.jobs.size() == world.job_of_key.size());
   for (const auto& [id, job] : world.jobs) {
     check_tasks(world, *job);
     check_chunks(*job);
     check_rows(*job);
+    FANMILL_ASSERT(job->readers.size() <=
+                   (job->options.forget_when_delivered ? 1 : limits::kReadersMax));
+    for (const auto& [session, reader] : job->readers) {
+      const auto producer = world.producers.find(session);
+      FANMILL_ASSERT(producer != world.producers.end() &&
+                     producer->second->jobs.count(job->id) == 1);
+      check_reader(reader);
+    }
     FANMILL_ASSERT(world.active.count(id) == (job->stopped ? 0U : 1U));
   }
 }

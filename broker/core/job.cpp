@@ -76,6 +76,14 @@ Credit Job::credit(std::uint64_t window_tasks, std::uint64_t window_bytes) const
   return {counts.terminal() + window_tasks, released_bytes + window_bytes};
 }
 
+std::uint64_t Job::grace_left_ms(MonoTime now) const {
+  if (!cancelled) return 0;
+  if (cancel_grace_ms == CancelJob::kNoKill) return cancel_grace_ms;
+  const auto gone = std::chrono::duration_cast<std::chrono::milliseconds>(now - cancel_asked);
+  const auto gone_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(0, gone.count()));
+  return cancel_grace_ms > gone_ms ? cancel_grace_ms - gone_ms : 0;
+}
+
 JobCounts Job::counted() const {
   JobCounts now = counts;
   now.accepted = next_index;

@@ -18,10 +18,13 @@
 #include <vector>
 
 #include "broker/core/index_set.hpp"
+#include "broker/core/push_keys.hpp"
+#include "broker/core/rates.hpp"
 #include "proto/chunk.hpp"
 #include "proto/clock.hpp"
 #include "proto/limits.hpp"
 #include "proto/messages.hpp"
+#include "proto/tuple_digest.hpp"
 
 namespace fanmill::broker {
 
@@ -64,38 +67,50 @@ struct Slice {
 };
 
 struct Reader {
-  SessionId session;
   RowOrder order{};
   std::uint64_t window{};
-  std::uint64_t acknowledged{};  // cursors: a task index in input order, else a slice's position
+  // Cursors: as completed the position of a slice, else a task index.
+  std::uint64_t acknowledged{};
   std::uint64_t sent{};
   std::uint64_t sent_ever{};  // the highest that `sent` was, before rewinds
+  std::uint64_t end{};        // as recorded: behind the last row that was there when it asked
   struct InFlight {
     std::uint64_t next{};
     std::uint64_t bytes{};
   };
   std::deque<InFlight> in_flight;
   std::uint64_t in_flight_bytes{};
-  bool ended_said = false;  // JobEnded was sent since the last question
+  bool stalled = false;     // its window is full: nothing is due before it says something
+  bool ended_said = false;  // JobEnded or RowsEnded was sent since the last question
 };
+
+struct Line;
 
 struct Job {
   // ---- what was asked for ----
   JobId id;
   std::string key;
   JobOptions options;
-  SessionId owner;  // the producer's session that opened or last read it; zero if gone
+  SessionId owner;  // the producer's session that opened it or took it over; zero if gone
   std::optional<MonoTime> owner_gone_at;
   bool closed = false;
   bool cancelled = false;
   bool paused = false;  // its producer is gone for too long
+  bool held = false;    // somebody paused it
+  bool stands_still() const { return paused || held; }
   std::uint64_t cancel_grace_ms{};
+  MonoTime cancel_asked;
+  MonoTime opened_at;
+  std::optional<MonoTime> ended_at;  // every task has its record
 
   // ---- tuples ----
   std::uint64_t next_index{};
   std::map<std::uint64_t, Chunk> chunks;  // by first task
   std::uint64_t accepted_bytes{};
-  std::uint64_t released_bytes{};  // of chunks that hold nothing up any more
+  std::uint64_t released_bytes{};     // of chunks that hold nothing up any more
+  std::uint64_t held_bytes{};         // of tuples in the store
+  std::optional<TupleDigest> digest;  // of a job with a named key
+  std::unique_ptr<PushKeys> pushes;   // of a job that somebody pushes to
   Credit credit_said;
   MonoTime submitted_at;
 
@@ -106,12 +121,20 @@ struct Job {
   std::map<std::uint64_t, History> exceptions;
   std::set<std::pair<MonoTime, std::uint64_t>> delayed;
   std::uint64_t leased{};
-  JobCounts counts;  // `running` is filled in when asked for
+  std::string signature;  // of the function as this job is bound to it; may be empty
+  JobCounts counts;       // `running` is filled in when asked for
 
   // ---- measures ----
   bool measured = false;
   double mean_ns{};  // of one task
   std::uint64_t batch_limit = 1;
+  MovingRate recorded;  // tasks
+
+  // ---- its turn (fair_shares.hpp) ----
+  Line* line = nullptr;  // nothing: it is over
+  double time{};         // virtual: slot time it was given, in ns
+  double placed{};       // that time, where it stands in its line
+  bool waiting = false;  // it stands there
 
   // ---- rows ----
   std::uint64_t records{};
@@ -124,7 +147,7 @@ struct Job {
   std::optional<RowOrder> order;
   std::uint64_t forgotten{};
   std::uint64_t sent_ever{};
-  std::optional<Reader> reader;
+  std::map<SessionId, Reader> readers;  // one at most of a job that forgets what is delivered
 
   // ---- bookkeeping of the turn ----
   bool dirty = false;            // rows, credit or end may be due
@@ -148,6 +171,8 @@ struct Job {
   void move_due_retries(MonoTime now);
   Credit credit(std::uint64_t window_tasks, std::uint64_t window_bytes) const;
   JobCounts counted() const;
+  // What is left of the grace that a cancelled job's running tasks have.
+  std::uint64_t grace_left_ms(MonoTime now) const;
 };
 
 }  // namespace fanmill::broker

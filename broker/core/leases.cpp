@@ -2,10 +2,38 @@
 
 #include <algorithm>
 
+#include "broker/core/fair_shares.hpp"
 #include "broker/core/mutation.hpp"
+#include "broker/core/pace.hpp"
 #include "broker/core/sink.hpp"
 
 namespace fanmill::broker {
+namespace {
+
+void put_in_share(Worker& worker, const Job& job, const HeldLease& lease) {
+  Share& share = worker.share(job.id);
+  share.leased += lease.unfinished.count();
+  share.fill += lease.fill;
+  share.unstarted = true;
+  share.last_lease = std::max(share.last_lease, lease.number);
+  share.priority = job.options.priority;
+  worker.fill_up(share.priority, lease.unfinished.count(), lease.fill);
+}
+
+// `gone` of `before` unfinished tasks; the job may be forgotten.
+void take_out_of_share(Worker& worker, const Job* job, HeldLease& lease, std::uint64_t gone,
+                       std::uint64_t before) {
+  Share* share = worker.find_share(lease.job);
+  if (share == nullptr || gone == 0) return;
+  const double part = lease.fill * static_cast<double>(gone) / static_cast<double>(before);
+  lease.fill -= part;
+  share->leased -= gone;
+  share->fill = share->leased == 0 ? 0 : share->fill - part;
+  worker.drain_off(share->priority, gone, part);
+  if (share->leased == 0 && (job == nullptr || job->stopped)) worker.forget_share(lease.job);
+}
+
+}  // namespace
 
 HeldLease& grant(World& world, Worker& worker, Job& job, IndexRange tasks, std::uint64_t bytes) {
   const std::uint32_t attempt = job.attempt_of(tasks.first);
@@ -18,38 +46,49 @@ HeldLease& grant(World& world, Worker& worker, Job& job, IndexRange tasks, std::
   if (!lease.unfinished.empty()) {  // only where tokens are used twice
     job.leased -= lease.unfinished.count();
     worker.leased_tasks -= lease.unfinished.count();
-    worker.share(job.id, job.options.spec.function).leased -= lease.unfinished.count();
+    worker.share(job.id).leased -= lease.unfinished.count();
     worker.digest ^= digest_of(token);
   }
-  lease = {token, job.id, ++worker.leases_sent, RangeSet{tasks}, attempt, bytes, world.now, false};
+  lease = {
+      token, job.id, ++worker.leases_sent, RangeSet{tasks}, attempt, bytes, world.now, false, 0,
+      0,     0};
   worker.digest ^= digest_of(token);
   worker.leased_tasks += tasks.count;
   worker.leased_bytes += bytes;
   worker.used.tasks += tasks.count;
   worker.used.bytes += bytes;
-  worker.share(job.id, job.options.spec.function).leased += tasks.count;
   job.leased += tasks.count;
+  world.dealt += tasks.count;
+  world.dealt_rate.count(world.now, tasks.count);
+  charge(world, job, lease);
+  lease.fill =
+      static_cast<double>(tasks.count) / static_cast<double>(pace_of(job).per_slot * worker.slots);
+  put_in_share(worker, job, lease);
   world.touch(worker);
   return lease;
 }
 
-void shrink(World& world, Worker& worker, HeldLease& lease, const std::vector<IndexRange>& tasks) {
+double shrink(World& world, Worker& worker, HeldLease& lease,
+              const std::vector<IndexRange>& tasks) {
   const std::uint64_t before = lease.unfinished.count();
   for (const IndexRange& range : tasks) lease.unfinished.remove(range);
   const std::uint64_t gone = before - lease.unfinished.count();
   worker.leased_tasks -= gone;
   Job* job = world.job(lease.job);
-  if (job != nullptr) job->leased -= gone;
-  if (Share* share = worker.find_share(lease.job)) {
-    share->leased -= gone;
-    if (share->leased == 0 && (job == nullptr || job->stopped)) worker.forget_share(lease.job);
+  double refunded = 0;
+  if (job != nullptr) {
+    job->leased -= gone;
+    refunded = refund(*job, lease, gone, before);
+    world.touch(*job);
   }
+  take_out_of_share(worker, job, lease, gone, before);
   if (lease.unfinished.empty()) {
     worker.digest ^= digest_of(lease.token);
     worker.leased_bytes -= lease.bytes;
     worker.leases.erase(lease.token.counter);
   }
   world.touch(worker);
+  return refunded;
 }
 
 void free_tasks(World& world, Job& job, IndexRange tasks) {
@@ -74,7 +113,7 @@ void release(World& world, Worker& worker, std::uint64_t token_counter) {
   for (const IndexRange& range : left) free_tasks(world, *job, range);
 }
 
-void move_lease(Worker& from, Worker& to, std::uint64_t token_counter, const World& world) {
+void move_lease(World& world, Worker& from, Worker& to, std::uint64_t token_counter) {
   auto node = from.leases.extract(token_counter);
   HeldLease& lease = node.mapped();
   const std::uint64_t tasks = lease.unfinished.count();
@@ -84,10 +123,11 @@ void move_lease(Worker& from, Worker& to, std::uint64_t token_counter, const Wor
   to.leased_tasks += tasks;
   from.leased_bytes -= lease.bytes;
   to.leased_bytes += lease.bytes;
-  if (Share* share = from.find_share(lease.job)) share->leased -= tasks;
-  const auto job = world.jobs.find(lease.job);
-  if (job != world.jobs.end())
-    to.share(lease.job, job->second->options.spec.function).leased += tasks;
+  Job* job = world.job(lease.job);
+  const double fill = lease.fill;
+  take_out_of_share(from, job, lease, tasks, tasks);
+  lease.fill = fill;
+  if (job != nullptr) put_in_share(to, *job, lease);
   lease.number = 0;
   to.leases.insert(std::move(node));
 }

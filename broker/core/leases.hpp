@@ -10,8 +10,8 @@ namespace fanmill::broker {
 HeldLease& grant(World& world, Worker& worker, Job& job, IndexRange tasks, std::uint64_t bytes);
 
 // The worker holds these tasks no more. Ends the lease when nothing is left of it: `lease` is then
-// gone.
-void shrink(World& world, Worker& worker, HeldLease& lease, const std::vector<IndexRange>& tasks);
+// gone. Returns what its job's virtual time was charged for them, and is no more.
+double shrink(World& world, Worker& worker, HeldLease& lease, const std::vector<IndexRange>& tasks);
 
 // Tasks that nobody holds any more and that have no record: to be dealt again, or cancelled if
 // their job is.
@@ -21,6 +21,6 @@ void free_tasks(World& world, Job& job, IndexRange tasks);
 void release(World& world, Worker& worker, std::uint64_t token_counter);
 
 // Moves a lease from a session to the next one of the same instance.
-void move_lease(Worker& from, Worker& to, std::uint64_t token_counter, const World& world);
+void move_lease(World& world, Worker& from, Worker& to, std::uint64_t token_counter);
 
 }  // namespace fanmill::broker

@@ -33,13 +33,28 @@ enum class Mutation : std::uint8_t {
   kCreditAsDelta,  // every credit message is added to what was there
   kExceedCredit,   // leases go beyond the worker's credit
   kIgnoreWindow,   // rows are sent past the reader's window
+  // -- whose turn, and where --
+  kDealPaused,          // a job that stands still is dealt on
+  kPauseWithoutRecall,  // what was not started of such a job stays at the workers
+  kIgnoreLabels,        // a job is dealt to workers without its labels
+  kIgnoreSignature,     // a job is dealt to workers that offer its function with another signature
+  kIgnorePriority,      // whoever was served least goes first, whatever its priority
   // -- delivery --
   kOutOfOrderRows,         // in input order, a gap before the next recorded slice is jumped over
   kEndBeforeAcknowledged,  // JobEnded once every task is terminal, acknowledged or not
   kNoRewind,               // a repeated Gather does not send lost rows again
   kForgetUnacknowledged,   // rows are dropped from the store when they are sent
+  kShareCursor,            // what one reader acknowledges, another one of the job has acknowledged
+  kStealOwnership,         // who gathers a job owns it, though its owner lives
+  // -- pushes --
+  kPushTwice,      // a repeated chunk of a key is taken again
+  kPushWithGaps,   // a chunk is taken although one of its key before it is missing
+  kAckPushEarly,   // Pushed leaves before the chunk's commit
+  kForgetPushers,  // nobody is told that there is room again
+  // -- steering --
+  kSteerAgain,  // a late repetition of what was asked for is done again
 };
-inline constexpr int kMutations = static_cast<int>(Mutation::kForgetUnacknowledged);
+inline constexpr int kMutations = static_cast<int>(Mutation::kSteerAgain);
 
 #ifdef FANMILL_MUTATIONS
 // The bug that is switched on, in the whole process; tests set it before they make a core.

@@ -18,7 +18,16 @@ struct Producer {
   std::uint32_t attempt{};  // of the hello
   MonoTime heard;
   std::uint32_t strikes{};
-  std::set<JobId> jobs;  // that it opened or reads
+  std::string user;
+  std::string host;
+  std::uint32_t pid{};
+  std::uint64_t steered{};  // the highest request that was done
+  std::set<JobId> jobs;     // that it opened, reads or pushes to
+
+  // "user@host pid 12", for people.
+  std::string who() const {
+    return (user.empty() ? host : user + "@" + host) + " pid " + std::to_string(pid);
+  }
 };
 
 // An OpenJob that waits for a worker that offers its function.

@@ -4,16 +4,25 @@
 #include <chrono>
 
 #include "broker/core/delivery.hpp"
+#include "broker/core/eligibility.hpp"
+#include "broker/core/intake.hpp"
+#include "broker/core/lifecycle.hpp"
 #include "broker/core/mutation.hpp"
-#include "broker/core/sink.hpp"
+#include "broker/core/pushes.hpp"
 #include "broker/core/suggest.hpp"
 
 namespace fanmill::broker {
 namespace {
 
 constexpr std::chrono::seconds kFirstWorkerWithin{5};
-// Credit is said anew when it has grown by this part of the window.
-constexpr std::uint64_t kCreditParts = 8;
+
+// How long a job waits for a worker that offers its function. A run that asked for no wait may
+// still be ahead of its own workers.
+nanoseconds patience(const JobOptions& options, bool any_worker) {
+  if (options.wait_workers_ms == 0 && !any_worker) return kFirstWorkerWithin;
+  return std::chrono::milliseconds(
+      std::min<std::uint64_t>(options.wait_workers_ms, std::uint64_t{1} << 40));
+}
 
 void refuse(World& world, const Producer& producer, std::string key, JobId job, ErrorCode code,
             std::string message) {
@@ -34,39 +43,17 @@ const FunctionOffer* offered(const World& world, const std::string& function) {
   return nullptr;
 }
 
-Credit credit_of(const World& world, const Job& job) {
-  return job.credit(world.config.producer_window_tasks, world.config.producer_window_bytes);
-}
-
 void say_opened(World& world, const Producer& producer, Job& job) {
-  const FunctionOffer* offer = offered(world, job.options.spec.function);
   job.credit_said = credit_of(world, job);
   world.send_after(
       producer.peer, producer.session,
       ToProducer{JobOpened{job.key, job.id, job.next_index, job.closed, job.credit_said,
-                           job.accepted_bytes, offer == nullptr ? std::string() : offer->signature,
-                           world.config.durability}});
+                           job.accepted_bytes, job.signature, world.config.durability,
+                           job.digest ? job.digest->value() : 0}});
 }
 
 void create(World& world, Producer& producer, const std::string& key, const JobOptions& options) {
-  auto job = std::make_unique<Job>();
-  job->id = {(std::uint64_t{world.config.epoch} << 32) | ++world.jobs_opened};
-  job->key = key;
-  job->options = options;
-  job->submitted_at = world.now;
-  world.write(PutJob{job->id, key, options});
-  adopt(world, producer, *job);
-  say_opened(world, producer, *job);
-  world.job_of_key[key] = job->id;
-  world.active[job->id] = job.get();
-  world.jobs[job->id] = std::move(job);
-}
-
-void drop_job(World& world, Job& job) {
-  world.write(DropJob{job.id});
-  world.job_of_key.erase(job.key);
-  world.active.erase(job.id);
-  world.jobs.erase(job.id);  // `job` is gone
+  say_opened(world, producer, make_job(world, producer, key, options));
 }
 
 void refuse_unknown(World& world, const Producer& producer, const Opening& opening) {
@@ -75,12 +62,6 @@ void refuse_unknown(World& world, const Producer& producer, const Opening& openi
     for (const FunctionOffer& offer : worker->offers) names.push_back(offer.name);
   refuse(world, producer, opening.key, {}, ErrorCode::kUnknownFunction,
          unknown_function(opening.options.spec.function, std::move(names)));
-}
-
-void lose_owner(World& world, Job& job) {
-  job.owner = {};
-  job.owner_gone_at = world.now;
-  world.timers.arm(world.now + world.config.producer_gone_after, TimerKind::kJob, job.id.value);
 }
 
 }  // namespace
@@ -107,6 +88,9 @@ void on_producer_hello(World& world, PeerId peer, const ProducerHello& hello) {
     made->peer = peer;
     made->instance = hello.instance;
     made->attempt = hello.attempt;
+    made->user = hello.user;
+    made->host = hello.host;
+    made->pid = hello.pid;
     producer = made.get();
     world.producer_of[hello.instance] = made->session;
     world.timers.arm(world.now + world.config.producer_gone_after, TimerKind::kProducer,
@@ -124,22 +108,15 @@ void on_producer_hello(World& world, PeerId peer, const ProducerHello& hello) {
 void on_producer_heartbeat(World& world, Producer& producer) {
   world.send_now(producer.peer, producer.session, ToProducer{HeartbeatReply{}});
   // A lost Accepted must not leave the producer without credit for ever.
-  for (const JobId id : producer.jobs) {
-    Job* job = world.job(id);
-    if (job == nullptr || job->owner != producer.session || job->closed) continue;
+  for (auto id = producer.jobs.begin(); id != producer.jobs.end();) {
+    Job* job = world.job(*id);
+    id = job == nullptr ? producer.jobs.erase(id) : std::next(id);
+    if (job == nullptr) continue;
+    repeat_pushed(world, producer, *job);
+    if (job->owner != producer.session || job->closed) continue;
     job->accept_due = true;
     world.touch(*job);
   }
-}
-
-void adopt(World& world, Producer& producer, Job& job) {
-  if (job.owner == producer.session) return;
-  job.owner = producer.session;
-  job.owner_gone_at.reset();
-  producer.jobs.insert(job.id);
-  if (!job.paused) return;
-  job.paused = false;
-  world.work_appeared = true;
 }
 
 void on_open(World& world, Producer& producer, const OpenJob& open) {
@@ -172,11 +149,9 @@ void on_open(World& world, Producer& producer, const OpenJob& open) {
   }
   world.openings.push_back({producer.session, open.key, open.options, world.now});
   check_openings(world);
-  const std::chrono::milliseconds wait(
-      std::min<std::uint64_t>(open.options.wait_workers_ms, std::uint64_t{1} << 40));
-  world.timers.arm(world.now + wait, TimerKind::kOpening, 0);
-  world.timers.arm(world.now + std::max<nanoseconds>(wait, kFirstWorkerWithin), TimerKind::kOpening,
-                   0);
+  for (const bool any_worker : {true, false}) {
+    world.timers.arm(world.now + patience(open.options, any_worker), TimerKind::kOpening, 0);
+  }
 }
 
 void check_openings(World& world) {
@@ -188,17 +163,24 @@ void check_openings(World& world) {
       create(world, *producer, opening.key, opening.options);
       continue;
     }
-    const std::chrono::milliseconds wait(
-        std::min<std::uint64_t>(opening.options.wait_workers_ms, std::uint64_t{1} << 40));
-    const nanoseconds most =
-        world.workers.empty() ? std::max<nanoseconds>(wait, kFirstWorkerWithin) : nanoseconds(wait);
-    if (world.now - opening.since >= most) {
+    if (world.now - opening.since >= patience(opening.options, !world.workers.empty())) {
       refuse_unknown(world, *producer, opening);
     } else {
       still.push_back(std::move(opening));
     }
   }
   world.openings = std::move(still);
+}
+
+// To whoever asked; the owner hears it with the rest of the turn.
+static void answer_acceptance(World& world, const Producer& producer, Job& job) {
+  world.touch(job);
+  if (job.owner == producer.session) {
+    job.accept_due = true;
+    return;
+  }
+  world.send_after(producer.peer, producer.session,
+                   ToProducer{Accepted{job.id, job.next_index, job.closed, credit_of(world, job)}});
 }
 
 // A chunk that was taken may be acknowledged with the next ones; whatever else comes is answered.
@@ -224,90 +206,54 @@ void accept_overdue(World& world, JobId id) {
 void on_submit(World& world, Producer& producer, const Submit& submit, const Blob& blob) {
   Job* job = job_or_refuse(world, producer, submit.job);
   if (job == nullptr) return;
-  adopt(world, producer, *job);
+  adopt_if_alone(world, producer, *job);
   world.touch(*job);
   const bool taken = !job->closed && submit.first.value == job->next_index;
-  owe_acceptance(world, *job, !taken);
   bool early = mutated(Mutation::kAckRepeatedSubmitEarly) && submit.first.value < job->next_index;
   if (taken) {
-    Result<ChunkTable> table = ChunkTable::make(submit.blocks, submit.count, blob.size());
-    if (!table || submit.count == 0) {
-      job->accept_due = false;
-      refuse(world, producer, {}, job->id, table ? ErrorCode::kProtocol : table.error().code,
-             table ? "a chunk without tuples" : table.error().message);
+    const auto took = take_chunk(world, *job, submit.count, submit.blocks, blob);
+    if (!took) {
+      refuse(world, producer, {}, job->id, took.error().code, took.error().message);
       return;
     }
-    if (!job->has_work()) world.work_appeared = true;
-    const std::uint64_t number =
-        world.write(PutChunk{job->id, submit.first, submit.count, submit.blocks, blob});
-    job->chunks.emplace_hint(
-        job->chunks.end(), submit.first.value,
-        Chunk{submit.first, std::move(*table), number, submit.count, submit.count});
-    job->next_index += submit.count;
-    job->accepted_bytes += blob.size();
-    job->submitted_at = world.now;
     early = mutated(Mutation::kAckSubmitEarly);
   }
   if (early)
     world.send_now(producer.peer, producer.session,
                    ToProducer{Accepted{job->id, job->next_index, job->closed, job->credit_said}});
+  if (job->owner == producer.session) {
+    owe_acceptance(world, *job, !taken);
+  } else {
+    answer_acceptance(world, producer, *job);
+  }
 }
 
 void on_close(World& world, Producer& producer, const CloseJob& close) {
   Job* job = job_or_refuse(world, producer, close.job);
   if (job == nullptr) return;
-  adopt(world, producer, *job);
+  adopt_if_alone(world, producer, *job);
   if (close.total < job->next_index && !job->cancelled) {
     refuse(world, producer, {}, job->id, ErrorCode::kConflict,
            "the job has " + std::to_string(job->next_index) + " tuples already, more than the " +
                std::to_string(close.total) + " it was to be closed with");
     return;
   }
-  if (!job->closed && close.total == job->next_index) {
-    job->closed = true;
-    world.write(PutClose{job->id, close.total});
-  }
-  job->accept_due = true;
-  world.touch(*job);
+  if (close.total == job->next_index) close_job(world, *job, producer.who());
+  answer_acceptance(world, producer, *job);
 }
 
 void on_cancel(World& world, Producer& producer, const CancelJob& cancel) {
   Job* job = job_or_refuse(world, producer, cancel.job);
   if (job == nullptr) return;
-  adopt(world, producer, *job);
-  job->accept_due = true;
-  world.touch(*job);
-  job->cancel_grace_ms = cancel.grace_ms;
-  if (!job->cancelled) {
-    job->cancelled = true;
-    if (!job->closed) world.write(PutClose{job->id, job->next_index});
-    job->closed = true;
-    RangeSet unfinished;
-    for (const IndexRange& range : job->ready.present({TaskIndex{}, job->next_index}))
-      unfinished.add(range);
-    for (const auto& [at, index] : job->delayed) unfinished.add({TaskIndex{index}, 1});
-    if (job->fresh.value < job->next_index)
-      unfinished.add({job->fresh, job->next_index - job->fresh.value});
-    job->fresh = {job->next_index};
-    record_cancelled(world, *job, unfinished.ranges());
-  }
-  if (job->stopped) return;
-  for (const auto& [session, worker] : world.workers) {
-    const Share* share = worker->find_share(job->id);
-    if (share != nullptr && share->bound)
-      world.send_after(worker->peer, session, ToWorker{StopJob{job->id, cancel.grace_ms}});
-  }
+  cancel_job(world, *job, cancel.grace_ms, producer.who());
+  answer_acceptance(world, producer, *job);
 }
 
 void say_credit(World& world, Job& job) {
   const Producer* producer = world.producer(job.owner);
   if (producer == nullptr) return;
   const Credit credit = credit_of(world, job);
-  const bool grown =
-      !job.closed && (credit.tasks >= job.credit_said.tasks +
-                                          world.config.producer_window_tasks / kCreditParts + 1 ||
-                      credit.bytes >= job.credit_said.bytes +
-                                          world.config.producer_window_bytes / kCreditParts + 1);
+  const bool grown = !job.closed && credit_has_grown(world, job.credit_said, credit);
   if (!grown && !job.accept_due) return;
   job.accept_due = false;
   job.accepts_owed = 0;
@@ -316,26 +262,17 @@ void say_credit(World& world, Job& job) {
                    ToProducer{Accepted{job.id, job.next_index, job.closed, credit}});
 }
 
-void stop_if_done(World& world, Job& job) {
-  if (job.stopped || !job.all_done()) return;
-  job.stopped = true;
-  world.active.erase(job.id);
-  for (const auto& [session, worker] : world.workers) {
-    Share* share = worker->find_share(job.id);
-    if (share == nullptr) continue;
-    if (share->bound) world.send_after(worker->peer, session, ToWorker{StopJob{job.id, 0}});
-    if (share->leased == 0) worker->forget_share(job.id);
-  }
-}
-
 void end_producer(World& world, Producer& producer, bool on_purpose) {
-  for (const JobId id : producer.jobs) {
+  for (const JobId id : std::exchange(producer.jobs, {})) {
     Job* job = world.job(id);
-    if (job == nullptr || job->owner != producer.session) continue;
+    if (job == nullptr) continue;
+    forget_pusher(producer, *job);
     const bool over = job->options.forget_when_delivered && all_acknowledged(*job);
-    if (job->reader && job->reader->session == producer.session) job->reader.reset();
+    if (job->readers.erase(producer.session) > 0)
+      world.tell([&] { return producer.who() + " reads " + name_of(*job) + " no more"; });
+    if (job->owner != producer.session) continue;
     if (over && on_purpose) {
-      drop_job(world, *job);
+      forget_job(world, *job);
     } else {
       lose_owner(world, *job);
     }
@@ -352,21 +289,6 @@ void check_producer(World& world, SessionId session) {
     end_producer(world, *producer, false);
   } else {
     world.timers.arm(end, TimerKind::kProducer, session.value);
-  }
-}
-
-void check_job(World& world, JobId id) {
-  Job* job = world.job(id);
-  if (job == nullptr) return;
-  const bool had_work = job->has_work();
-  job->move_due_retries(world.now);
-  if (!had_work && job->has_work()) world.work_appeared = true;
-  if (!job->owner_gone_at || !job->options.forget_when_delivered) return;
-  if (*job->owner_gone_at + world.config.producer_gone_after > world.now) return;
-  if (all_acknowledged(*job)) {
-    drop_job(world, *job);
-  } else {
-    job->paused = true;
   }
 }
 

@@ -1,5 +1,5 @@
-// Sessions of producers, and what they ask for: jobs opened, tuples submitted under credit, closed,
-// cancelled; jobs paused or dropped when nobody is there for them.
+// Sessions of producers, and what they ask of their jobs: opened, tuples submitted under credit,
+// closed, cancelled.
 #pragma once
 
 #include "broker/core/world.hpp"
@@ -14,19 +14,14 @@ void on_submit(World& world, Producer& producer, const Submit& submit, const Blo
 void on_close(World& world, Producer& producer, const CloseJob& close);
 void on_cancel(World& world, Producer& producer, const CancelJob& cancel);
 
-// The producer's session owns the job from now on.
-void adopt(World& world, Producer& producer, Job& job);
 // Its session is over. On purpose (Goodbye): delivered jobs are dropped at once, else only when it
 // stays away.
 void end_producer(World& world, Producer& producer, bool on_purpose);
 void check_producer(World& world, SessionId session);
-// The job's timer: due retries, and an owner that stays away.
-void check_job(World& world, JobId job);
 // Opens whose function is offered now, and those that have waited long enough.
 void check_openings(World& world);
 
-// Accepted, where it was asked for or credit has grown; StopJob to the workers once all is done.
+// Accepted to the owner, where it was asked for or credit has grown.
 void say_credit(World& world, Job& job);
-void stop_if_done(World& world, Job& job);
 
 }  // namespace fanmill::broker

@@ -16,9 +16,10 @@ Waiting waiting_of(const World& world, const Job& job) {
       });
   if (!served) return {WaitingFor::kWorkers, {}};
   if (reader_holds_up(world, job)) {
-    if (job.reader && job.reader->order == RowOrder::kInput) {
-      const TaskIndex missing = job.done.next_absent({job.reader->acknowledged});
-      if (missing.value == job.reader->sent) return {WaitingFor::kSlowTask, missing};
+    if (!job.readers.empty() && job.order == RowOrder::kInput) {
+      const Reader& reader = job.readers.begin()->second;
+      const TaskIndex missing = job.done.next_absent({reader.acknowledged});
+      if (missing.value == reader.sent) return {WaitingFor::kSlowTask, missing};
     }
     return {WaitingFor::kReader, {}};
   }
@@ -31,9 +32,7 @@ void say_status(World& world, JobId id) {
   Job* job = world.job(id);
   if (job == nullptr) return;
   job->status_armed = false;
-  if (!job->reader) return;
-  const Producer* producer = world.producer(job->reader->session);
-  if (producer == nullptr) return;
+  if (job->readers.empty()) return;
   JobStatus status;
   status.job = id;
   status.counts = job->counted();
@@ -45,7 +44,9 @@ void say_status(World& world, JobId id) {
   const Waiting waiting = waiting_of(world, *job);
   status.waiting_for = waiting.reason;
   status.waiting_index = waiting.index;
-  world.send_now(producer->peer, producer->session, ToProducer{status});
+  for (const auto& [session, reader] : job->readers)
+    if (const Producer* producer = world.producer(session))
+      world.send_now(producer->peer, session, ToProducer{status});
 }
 
 CoreView view_of(const World& world) {

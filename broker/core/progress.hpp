@@ -5,7 +5,7 @@
 
 namespace fanmill::broker {
 
-// The job's status timer: JobStatus to its reader.
+// The job's status timer: JobStatus to its readers.
 void say_status(World& world, JobId job);
 
 struct Waiting {

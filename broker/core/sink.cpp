@@ -4,8 +4,10 @@
 #include <string>
 
 #include "broker/core/delivery.hpp"
+#include "broker/core/fair_shares.hpp"
 #include "broker/core/leases.hpp"
 #include "broker/core/mutation.hpp"
+#include "broker/core/recalls.hpp"
 #include "broker/core/workers.hpp"
 #include "proto/result_batch.hpp"
 
@@ -14,8 +16,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kRetryBase{100};
 constexpr std::chrono::seconds kRetryMost{30};
-constexpr std::chrono::milliseconds kRecallAgainAfter{50};  // where there was nothing to give back
-constexpr double kMeanWeight = 0.25;                        // of the latest report
+constexpr double kMeanWeight = 0.25;  // of the latest report
 
 std::uint64_t sum(const std::vector<IndexRange>& ranges) {
   std::uint64_t count = 0;
@@ -61,6 +62,13 @@ struct Ending {
   Blob blob;
 };
 
+// The slot time that a report stands for: a crash may not know how long it took.
+double served_ns(const Results& results, double charged) {
+  const auto told = static_cast<double>(results.run_ns);
+  const bool ended = results.outcome == Outcome::kSucceeded || results.outcome == Outcome::kFailed;
+  return ended ? told : std::max(told, charged);
+}
+
 void settle_chunks(World& world, Job& job, IndexRange range) {
   for (TaskIndex at = range.first; at < range.end();) {
     Chunk* chunk = job.chunk_of(at);
@@ -99,6 +107,9 @@ void record(World& world, Job& job, Ending ending) {
   job.unacknowledged_bytes += kept->blob_bytes;
 
   count_ending(job, ending, sum(ending.valid));
+  job.recorded.count(world.now, sum(ending.valid));
+  world.recorded += sum(ending.valid);
+  world.recorded_rate.count(world.now, sum(ending.valid));
   for (const IndexRange& range : ending.valid) {
     job.done.add(range);
     if (!job.ready.empty()) job.ready.remove(range);
@@ -166,14 +177,15 @@ void on_failure(World& world, Job& job, Ending ending, const std::vector<IndexRa
   if (!ending.valid.empty()) record(world, job, std::move(ending));
 }
 
-void tell_reader(World& world, const Job& job, TaskIndex index, Outcome outcome,
-                 std::uint32_t attempt, std::uint32_t limit, const Worker& worker,
-                 const Blob& blob) {
-  if (!job.reader) return;
-  const Producer* producer = world.producer(job.reader->session);
-  if (producer == nullptr) return;
-  world.send_now(producer->peer, producer->session,
-                 ToProducer{JobEvent{job.id, index, outcome, attempt, limit, worker.label}}, blob);
+void tell_readers(World& world, const Job& job, TaskIndex index, Outcome outcome,
+                  std::uint32_t attempt, std::uint32_t limit, const Worker& worker,
+                  const Blob& blob) {
+  for (const auto& [session, reader] : job.readers) {
+    if (const Producer* producer = world.producer(session))
+      world.send_now(producer->peer, session,
+                     ToProducer{JobEvent{job.id, index, outcome, attempt, limit, worker.label}},
+                     blob);
+  }
 }
 
 void on_crash(World& world, Job& job, Ending ending, TaskIndex index, const Worker& worker,
@@ -188,7 +200,7 @@ void on_crash(World& world, Job& job, Ending ending, TaskIndex index, const Work
     record(world, job, std::move(ending));
     return;
   }
-  tell_reader(world, job, index, Outcome::kCrashed, history.crashes, limit, worker, blob);
+  tell_readers(world, job, index, Outcome::kCrashed, history.crashes, limit, worker, blob);
   if (!mutated(Mutation::kForgetRetryAfterCrash)) free_tasks(world, job, {index, 1});
 }
 
@@ -237,6 +249,39 @@ void charge_loss(World& world, Job& job, TaskIndex index, const Worker& worker,
   record(world, job, std::move(ending));
 }
 
+namespace {
+
+// What becomes of tasks that a worker reports, none of which has a record.
+void end_tasks(World& world, Job& job, const Worker& worker, const Results& results,
+               std::uint32_t attempt, const Blob& blob, std::vector<IndexRange> valid) {
+  Ending ending = ending_of(worker, results, attempt, blob);
+  switch (results.outcome) {
+    case Outcome::kSucceeded:
+      ending.valid = std::move(valid);
+      record(world, job, std::move(ending));
+      return;
+    case Outcome::kCrashed:
+      if (job.cancelled || results.count != 1) break;
+      on_crash(world, job, std::move(ending), results.first, worker, blob);
+      return;
+    case Outcome::kTimeLimit:
+      if (job.cancelled) break;
+      on_failure(world, job, std::move(ending), valid);
+      return;
+    case Outcome::kFailed:
+      on_failure(world, job, std::move(ending), valid);
+      return;
+    case Outcome::kWorkerLost:
+    case Outcome::kCancelled:
+      break;
+  }
+  // Killed because the job was cancelled, or a report that no worker should make: nothing ran to an
+  // end.
+  for (const IndexRange& range : valid) free_tasks(world, job, range);
+}
+
+}  // namespace
+
 void on_results(World& world, Worker& worker, const Results& results, const Blob& blob) {
   take_credit(world, worker, results.credit);
   if (!is_next_report(world, worker, results.report)) return;
@@ -254,7 +299,8 @@ void on_results(World& world, Worker& worker, const Results& results, const Blob
     lease->reported = true;
     attempt = lease->attempt;
     held = lease->unfinished.intersection(batch);
-    shrink(world, worker, *lease, held);
+    const double charged = shrink(world, worker, *lease, held);
+    if (job != nullptr) charge_served(*job, served_ns(results, charged));
   }
   if (job == nullptr || !sane) {
     ++world.stale_results;
@@ -276,30 +322,10 @@ void on_results(World& world, Worker& worker, const Results& results, const Blob
   if (sum(valid) < results.count) ++world.stale_results;
   if (valid.empty()) return;
 
-  Ending ending = ending_of(worker, results, attempt, blob);
-  switch (results.outcome) {
-    case Outcome::kSucceeded:
-      ending.valid = std::move(valid);
-      record(world, *job, std::move(ending));
-      return;
-    case Outcome::kCrashed:
-      if (job->cancelled || results.count != 1) break;
-      on_crash(world, *job, std::move(ending), results.first, worker, blob);
-      return;
-    case Outcome::kTimeLimit:
-      if (job->cancelled) break;
-      on_failure(world, *job, std::move(ending), valid);
-      return;
-    case Outcome::kFailed:
-      on_failure(world, *job, std::move(ending), valid);
-      return;
-    case Outcome::kWorkerLost:
-    case Outcome::kCancelled:
-      break;
-  }
-  // Killed because the job was cancelled, or a report that no worker should make: nothing ran to an
-  // end.
-  for (const IndexRange& range : valid) free_tasks(world, *job, range);
+  const std::uint64_t recorded = job->counts.terminal();
+  end_tasks(world, *job, worker, results, attempt, blob, std::move(valid));
+  worker.recorded += job->counts.terminal() - recorded;
+  worker.recorded_rate.count(world.now, job->counts.terminal() - recorded);
 }
 
 void on_returned(World& world, Worker& worker, const Returned& returned) {
@@ -316,13 +342,11 @@ void on_returned(World& world, Worker& worker, const Returned& returned) {
     }
     shrink(world, worker, *lease, back);
   }
-  if (returned.recall != 0 && returned.recall == worker.recalls) {
-    worker.recall_until.reset();
-    if (back.empty()) worker.recall_not_before = world.now + kRecallAgainAfter;
-  }
+  on_recall_answered(world, worker, returned, !back.empty());
   Job* job = world.job(returned.job);
   if (job == nullptr) return;
   if (mutated(Mutation::kDropReturnedRange) && !back.empty()) back.pop_back();
+  if (returned.recall != 0) world.recalled += sum(back);
   for (const IndexRange& range : back) free_tasks(world, *job, range);
 }
 

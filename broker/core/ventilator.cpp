@@ -1,9 +1,15 @@
 #include "broker/core/ventilator.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <optional>
 
+#include "broker/core/eligibility.hpp"
+#include "broker/core/fair_shares.hpp"
 #include "broker/core/leases.hpp"
 #include "broker/core/mutation.hpp"
+#include "broker/core/pace.hpp"
+#include "broker/core/recalls.hpp"
 
 namespace fanmill::broker {
 namespace {
@@ -14,28 +20,12 @@ constexpr double kLeastLeaseNs = 50e3;
 constexpr std::chrono::milliseconds kIdleSource{5};
 // Recalling less than so much work per slot costs more than it saves.
 constexpr double kLeastRecallNs = 500e3;
-constexpr std::chrono::seconds kRecallGivenUpAfter{1};
-
-// How many tasks of a job make a batch, and how many belong at each slot.
-struct Pace {
-  std::uint64_t batch = 1;
-  std::uint64_t per_slot = 2;
-};
-
-std::uint64_t tasks_in(std::chrono::nanoseconds time, double mean_ns) {
-  return static_cast<std::uint64_t>(static_cast<double>(time.count()) / mean_ns);
-}
-
-Pace pace_of(const Job& job) {
-  if (!job.measured) return {};
-  Pace pace;
-  pace.batch =
-      std::clamp<std::uint64_t>(tasks_in(limits::kBatchTime, job.mean_ns), 1, job.batch_limit);
-  const std::uint64_t ahead =
-      std::clamp<std::uint64_t>(tasks_in(limits::kPrefetchTime, job.mean_ns), 1, 2 * pace.batch);
-  pace.per_slot = pace.batch + ahead;
-  return pace;
-}
+// What a worker should hold, but for what adding up parts of it loses.
+constexpr double kFull = 1 - 1e-9;
+// Of one line, jobs that were served least and yet may have enough at a worker.
+constexpr std::size_t kTurnsSeen = 8;
+// Idle workers of different offers or labels that a recall is tried for in one turn.
+constexpr std::size_t kIdleTried = 8;
 
 // Guided self-scheduling: near the end no slot gets more than its part of what is left, so that
 // none idles while another holds a queue.
@@ -44,7 +34,7 @@ Pace guided(const World& world, const Job& job) {
   const bool idle = world.now - job.submitted_at > kIdleSource;
   if (!job.closed && !idle) return pace;
   const std::uint64_t left = job.ready.count() + (job.next_index - job.fresh.value);
-  const std::uint64_t part = left / (2 * std::max<std::uint64_t>(world.total_slots, 1));
+  const std::uint64_t part = left / (2 * std::max<std::uint64_t>(job.line->slots, 1));
   const auto least = job.measured ? static_cast<std::uint64_t>(kLeastLeaseNs / job.mean_ns) : 1;
   const std::uint64_t most = std::max<std::uint64_t>({part, least, 1});
   const std::uint64_t ahead = std::min(pace.per_slot - pace.batch, most);
@@ -53,45 +43,45 @@ Pace guided(const World& world, const Job& job) {
   return pace;
 }
 
-bool may_deal_fresh(const World& world, const Job& job) {
-  return job.fresh.value < job.next_index && !reader_holds_up(world, job);
-}
-
-bool may_deal(const World& world, const Job& job) {
-  if (job.paused) return false;
-  return !job.ready.empty() || may_deal_fresh(world, job);
-}
-
-// How full the worker is of other jobs' tasks, 1 being all it should hold.
-double filled_by_others(World& world, const Worker& worker, JobId than) {
+// How full the worker is of tasks that this job does not go before, 1 being all it should hold.
+double filled_by_others(const Worker& worker, const Share* share, const Job& job) {
+  if (share != nullptr && share->leased == worker.leased_tasks) return 0;
   double filled = 0;
-  for (const Share& share : worker.shares) {
-    if (share.leased == 0 || share.job == than) continue;
-    const Job* job = world.job(share.job);
-    if (job == nullptr) continue;
-    filled += static_cast<double>(share.leased) /
-              static_cast<double>(pace_of(*job).per_slot * worker.slots);
-  }
-  return filled;
+  for (const Fill& of : worker.fill)
+    if (of.priority >= job.options.priority) filled += of.fill;
+  return std::max(0.0, filled - (share == nullptr ? 0 : share->fill));
 }
 
-// How many tasks of the job the worker should be given now; 0 if it has enough.
-std::uint64_t wanted(World& world, const Worker& worker, const Share& share, const Job& job) {
+// What a job wants of a worker.
+struct Want {
+  bool enough = true;     // it has here what belongs here: it is passed over
+  std::uint64_t tasks{};  // to be given at once; none where others leave no room, or no credit
+  bool has_room = false;
+};
+
+Want wanted(const World& world, Worker& worker, const Job& job) {
+  const Share* share = worker.find_share(job.id);
+  const std::uint64_t leased = share == nullptr ? 0 : share->leased;
   const Pace pace = guided(world, job);
-  const double room = 1 - filled_by_others(world, worker, job.id);
-  const auto aim = static_cast<std::uint64_t>(
-      std::max(0.0, room * static_cast<double>(pace.per_slot * worker.slots)));
+  const std::uint64_t alone = pace.per_slot * worker.slots;
   const bool starving = worker.leased_tasks < worker.slots;
-  std::uint64_t lacking = aim > share.leased ? aim - share.leased : 0;
+  std::uint64_t lacking = alone > leased ? alone - leased : 0;
   if (starving) lacking = std::max<std::uint64_t>(lacking, 1);
-  if (lacking == 0 || (!starving && lacking * 2 < pace.batch)) return 0;
+  if (lacking == 0) return {};
+  const double others = filled_by_others(worker, share, job);
+  if (others > 0) {
+    const auto aim = static_cast<std::uint64_t>(
+        std::ceil(std::max(0.0, (kFull - others) * static_cast<double>(alone))));
+    lacking = std::max<std::uint64_t>(aim > leased ? aim - leased : 0, starving ? 1 : 0);
+  }
+  if (lacking == 0 || (!starving && lacking * 2 < pace.batch)) return {false, 0, false};
   std::uint64_t tasks = std::min(pace.batch, lacking);
   if (!mutated(Mutation::kExceedCredit)) {
     const std::uint64_t credit =
         worker.credit.tasks > worker.used.tasks ? worker.credit.tasks - worker.used.tasks : 0;
     tasks = std::min(tasks, credit);
   }
-  return tasks;
+  return {false, tasks, true};
 }
 
 bool bytes_fit(const Worker& worker, std::uint64_t bytes) {
@@ -134,7 +124,7 @@ void send_lease(World& world, Worker& worker, Job& job, const Cut& cut) {
   lease.skip = cut.slice.skip;
   lease.attempt = held.attempt;
   lease.blocks = cut.chunk->table.blocks(cut.slice.first_block, cut.slice.last_block);
-  Share& share = worker.share(job.id, job.options.spec.function);
+  Share& share = worker.share(job.id);
   if (!share.bound) {
     lease.spec.push_back(job.options.spec);
     share.bound = true;
@@ -152,52 +142,101 @@ void send_lease(World& world, Worker& worker, Job& job, const Cut& cut) {
   queue.push_back(std::move(out));
 }
 
-bool goes_before(const Job& a, const Job& b) {
-  if (a.options.priority != b.options.priority) return a.options.priority > b.options.priority;
-  if (a.leased != b.leased) return a.leased < b.leased;
-  return a.id < b.id;
+// A job of which nothing is known may have tasks that never end: beside others it gets its part of
+// the slots, and no more before the first report.
+bool knows_too_little(const Worker& worker, const Job& job) {
+  if (job.measured) return false;
+  std::size_t waiting = 0;
+  for (const Line* line : worker.lines) waiting += line->waiting.size();
+  return waiting > 1 && job.leased >= std::max<std::uint64_t>(1, job.line->slots / waiting);
+}
+
+struct Choice {
+  Job* job = nullptr;
+  Want want;
+  const Job* next = nullptr;  // whose turn is after it
+};
+
+void consider(Choice& choice, Job& job, Want want) {
+  const bool before = choice.job == nullptr ||
+                      std::pair(job.time, job.id) < std::pair(choice.job->time, choice.job->id);
+  const Job* later = before ? choice.job : &job;
+  if (later != nullptr && (choice.next == nullptr || later->time < choice.next->time))
+    choice.next = later;
+  if (!before) return;
+  choice.job = &job;
+  choice.want = want;
+}
+
+// The job whose turn it is at this worker: of the highest priority that waits for it, the one that
+// was served least of those that lack something here; where there is no room for it, there is none
+// for those after it. While a job waits, no lower one is dealt to where it can run.
+Choice choose(const World& world, Worker& worker) {
+  std::optional<std::int32_t> priority;
+  for (const Line* line : worker.lines) {
+    if (line->waiting.empty()) continue;
+    const std::int32_t highest = line->waiting.begin()->priority;
+    if (!priority || highest > *priority) priority = highest;
+  }
+  Choice choice;
+  Choice reserve;  // those of which nothing is known, if nobody else wants anything
+  for (const Line* line : worker.lines) {
+    std::size_t seen = 0;
+    bool found = false;
+    for (const Line::Turn& turn : line->waiting) {
+      if (turn.priority != *priority && !mutated(Mutation::kIgnorePriority)) break;
+      if (++seen > kTurnsSeen) break;
+      const Want want = wanted(world, worker, *turn.job);
+      if (want.enough) continue;
+      if (knows_too_little(worker, *turn.job)) {
+        consider(reserve, *turn.job, want);
+        continue;
+      }
+      consider(choice, *turn.job, want);
+      if (std::exchange(found, true)) break;  // it and the one after it
+    }
+  }
+  return choice.job == nullptr ? reserve : choice;
 }
 
 // Gives the worker one lease of the job whose turn it is; false if there is none for it.
 bool serve(World& world, Worker& worker) {
   if (!worker.may_be_given()) return false;
-  Job* chosen = nullptr;
-  std::uint64_t tasks = 0;
-  for (const auto& [id, job] : world.active) {
-    if (chosen != nullptr && !goes_before(*job, *chosen)) continue;
-    if (!may_deal(world, *job)) continue;
-    const Share& share = worker.share(id, job->options.spec.function);
-    if (!share.offered) continue;
-    const std::uint64_t lacking = wanted(world, worker, share, *job);
-    if (lacking == 0) continue;
-    chosen = job;
-    tasks = lacking;
-  }
-  if (chosen == nullptr) return false;
-  const Cut cut = cut_next(world, worker, *chosen, tasks);
+  const Choice choice = choose(world, worker);
+  if (choice.job == nullptr) return false;
+  Job& job = *choice.job;
+  // First: what is asked back is not to run before what is dealt now.
+  if (choice.want.has_room) recall_lower(world, worker, job.options.priority);
+  if (choice.want.tasks == 0) return false;
+  const Cut cut = cut_next(world, worker, job, choice.want.tasks);
   if (cut.tasks.empty()) {
     worker.stuffed = true;
     return false;
   }
-  send_lease(world, worker, *chosen, cut);
-  world.touch(*chosen);
+  if (choice.next != nullptr) forgive(world, job, *choice.next);
+  bind_to(world, job, worker);
+  send_lease(world, worker, job, cut);
+  place(world, job);
+  world.touch(job);
   return true;
 }
 
-bool anything_to_deal(const World& world) {
-  return std::any_of(world.active.begin(), world.active.end(),
-                     [&world](const auto& entry) { return may_deal(world, *entry.second); });
+// The most tasks per slot that anybody who waits wants; nothing if nobody waits.
+std::optional<std::uint64_t> fullest_wanted(const World& world) {
+  std::optional<std::uint64_t> fullest;
+  for (const auto& [demand, line] : world.lines)
+    if (!line->waiting.empty()) fullest = std::max(fullest.value_or(0), line->fullest);
+  return fullest;
 }
 
 // The emptiest worker first, one lease at a time, so that few tasks spread over many.
 void deal_to_all(World& world) {
-  std::uint64_t fullest = 0;  // no worker that holds more per slot wants anything
-  for (const auto& [id, job] : world.active)
-    if (may_deal(world, *job)) fullest = std::max(fullest, pace_of(*job).per_slot);
   auto it = world.by_load.begin();
-  while (it != world.by_load.end() && anything_to_deal(world)) {
+  while (it != world.by_load.end()) {
+    const std::optional<std::uint64_t> fullest = fullest_wanted(world);
+    if (!fullest) return;
     Worker& worker = *std::get<2>(*it);
-    if (worker.leased_tasks > fullest * worker.slots) break;
+    if (worker.leased_tasks > *fullest * worker.slots) break;  // nor does any after it want more
     const auto following = std::next(it);
     const bool last = following == world.by_load.end();
     const auto place = last ? std::tuple<std::uint64_t, std::uint64_t, Worker*>{} : *following;
@@ -205,6 +244,7 @@ void deal_to_all(World& world) {
       it = following;
       continue;
     }
+    world.list_by_load(worker);
     // It has moved back in the line; go on with whoever is the emptiest of the rest and itself.
     const std::tuple<std::uint64_t, std::uint64_t, Worker*> self{worker.load_key, worker.ordinal,
                                                                  &worker};
@@ -230,15 +270,15 @@ void deal_to_changed(World& world) {
   }
 }
 
-// Asks the fullest worker for half of what it has not started, once for all idle slots it can help.
+// Asks the worker for half of what it has not started, once for all idle slots it can help.
 bool recall_from(World& world, Worker& victim, const Worker& idle) {
-  if (victim.recall_until || victim.recall_not_before > world.now) return false;
-  const Share* fullest = nullptr;
-  for (const Share& share : victim.shares) {
+  if (victim.recalls_out > 0 || victim.recall_not_before > world.now) return false;
+  Share* fullest = nullptr;
+  for (Share& share : victim.shares) {
+    if (share.leased == 0 || (fullest != nullptr && share.leased <= fullest->leased)) continue;
     const Job* job = world.job(share.job);
-    if (job == nullptr || job->stopped || share.leased == 0) continue;
-    if (idle.offer(job->options.spec.function) == nullptr) continue;
-    if (fullest == nullptr || share.leased > fullest->leased) fullest = &share;
+    if (job == nullptr || job->stopped || job->stands_still() || !can_run(idle, *job)) continue;
+    fullest = &share;
   }
   if (fullest == nullptr) return false;
   const Job& job = *world.job(fullest->job);
@@ -246,33 +286,36 @@ bool recall_from(World& world, Worker& victim, const Worker& idle) {
   if (job.measured && static_cast<double>(unstarted) * job.mean_ns <
                           kLeastRecallNs * static_cast<double>(victim.slots))
     return false;
-  victim.recall_until = world.now + kRecallGivenUpAfter;
-  world.timers.arm(*victim.recall_until, TimerKind::kWorker, victim.session.value);
-  world.send_now(victim.peer, victim.session,
-                 ToWorker{Recall{++victim.recalls, job.id, (unstarted + 1) / 2}});
+  ask_back(world, victim, *fullest, (unstarted + 1) / 2);
   return true;
 }
 
-// Idle slots that credit keeps empty are not helped by a recall: what comes back would go out again
-// to where it came from.
-const Worker* idle_worker(const World& world) {
-  for (const auto& [load, ordinal, worker] : world.by_load) {
-    if (load > 0 && worker->leased_tasks >= worker->slots) return nullptr;
-    const bool has_credit =
-        worker->used.tasks < worker->credit.tasks && (!worker->stuffed || worker->leases.empty());
-    if (worker->leased_tasks < worker->slots && has_credit) return worker;
-  }
-  return nullptr;
-}
-
-void recall_for_idle(World& world) {
-  if (world.by_load.size() < 2) return;
-  const Worker* idle = idle_worker(world);
-  if (idle == nullptr) return;
+// Asks the fullest worker that can help it.
+bool recall_for(World& world, const Worker& idle) {
   for (auto it = world.by_load.rbegin(); it != world.by_load.rend(); ++it) {
     Worker& victim = *std::get<2>(*it);
-    if (victim.leased_tasks <= victim.slots) return;
-    if (recall_from(world, victim, *idle)) return;
+    if (victim.leased_tasks <= victim.slots) return false;
+    if (recall_from(world, victim, idle)) return true;
+  }
+  return false;
+}
+
+// Idle slots that credit keeps empty are not helped by a recall: what comes back would go out again
+// to where it came from. Of idle workers that can run the same, one is tried.
+void recall_for_idle(World& world) {
+  if (world.by_load.size() < 2) return;
+  const std::vector<Line*>* tried[kIdleTried] = {};
+  std::size_t tries = 0;
+  for (const auto& [load, ordinal, worker] : world.by_load) {
+    if (load > 0 && worker->leased_tasks >= worker->slots) return;
+    const bool has_credit =
+        worker->used.tasks < worker->credit.tasks && (!worker->stuffed || worker->leases.empty());
+    if (worker->leased_tasks >= worker->slots || !has_credit || worker->lines.empty()) continue;
+    const auto same = [&](const std::vector<Line*>* lines) { return *lines == worker->lines; };
+    if (std::any_of(tried, tried + tries, same)) continue;
+    if (recall_for(world, *worker)) return;
+    tried[tries++] = &worker->lines;
+    if (tries == kIdleTried) return;
   }
 }
 
@@ -287,9 +330,11 @@ bool reader_holds_up(const World& world, const Job& job) {
 void dispatch(World& world) {
   if (!world.work_appeared && world.dirty.empty()) return;
   if (std::exchange(world.work_appeared, false)) {
+    for (Worker* worker : world.dirty) world.list_by_load(*worker);
     deal_to_all(world);
   } else {
     deal_to_changed(world);
+    for (Worker* worker : world.dirty) world.list_by_load(*worker);
   }
   recall_for_idle(world);
   for (Worker* worker : std::exchange(world.dirty, {})) worker->dirty = false;

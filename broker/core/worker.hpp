@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/core/rates.hpp"
 #include "proto/clock.hpp"
 #include "proto/ids.hpp"
 #include "proto/messages.hpp"
@@ -24,15 +25,35 @@ struct HeldLease {
   std::uint64_t bytes{};
   MonoTime sent;
   bool reported = false;  // a report of it has arrived
+  double charged{};       // to its job's virtual time, for what is unfinished
+  double ran_ns{};        // that heartbeats have seen its tasks run
+  double fill{};          // of what the worker should hold
 };
 
-// One job at one worker.
+// One job at one worker, since it was first dealt there.
 struct Share {
   JobId job;
-  bool offered = false;  // the worker can run it
-  bool bound = false;    // the worker knows its JobSpec
+  std::int32_t priority{};
+  bool bound = false;  // the worker knows its JobSpec
   std::uint64_t leased{};
+  double fill{};               // of what the worker should hold
+  bool unstarted = false;      // some of it may not have been started
+  std::uint64_t last_lease{};  // the number of the latest
+  // ---- asked back (recalls.hpp) ----
+  std::uint32_t recall{};        // the number of the request that is out, or 0
+  bool recall_all = false;       // it asks for everything that is not started
+  std::uint64_t recall_after{};  // of the leases up to this one
+  MonoTime recall_until;         // then it is given up
 };
+
+// How full a worker is of tasks of one priority, 1 being all it should hold.
+struct Fill {
+  std::int32_t priority{};
+  std::uint64_t tasks{};
+  double fill{};
+};
+
+struct Line;
 
 struct Worker {
   SessionId session;
@@ -45,6 +66,9 @@ struct Worker {
   std::string host;
   std::uint32_t slots{};
   std::vector<FunctionOffer> offers;
+  std::vector<Label> labels;
+  std::uint32_t pid{};
+  std::string version;
   WorkerWelcome welcome;
 
   MonoTime heard;
@@ -56,7 +80,9 @@ struct Worker {
   // ---- what it may be given ----
   Credit credit;
   Credit used;
-  std::vector<Share> shares;
+  std::vector<Line*> lines;   // of jobs that it can run
+  std::vector<Share> shares;  // by rising job
+  std::vector<Fill> fill;     // by rising priority, of those that it holds tasks of
 
   bool stuffed = false;  // the next tasks did not fit into its credit
 
@@ -78,20 +104,29 @@ struct Worker {
   bool ack_due = false;
   bool ack_armed = false;  // a kReports timer is out
 
+  // ---- what came of it ----
+  std::uint64_t recorded{};  // tasks
+  MovingRate recorded_rate;
+  MonoTime joined;
+
   // ---- recall ----
   std::uint32_t recalls{};
-  std::optional<MonoTime> recall_until;  // one is out
+  std::uint32_t recalls_out{};
   MonoTime recall_not_before;
 
-  bool dirty = false;        // something changed since it was last served
-  std::uint64_t load_key{};  // its place in World::by_load
-  bool listed = false;       // it is in World::by_load
+  bool dirty = false;           // something changed since it was last served
+  std::uint64_t load_key{};     // leased tasks per slot
+  std::uint64_t listed_load{};  // the same, where it stands in World::by_load
+  bool listed = false;          // it is there
 
   bool may_be_given() const { return !gone && !draining; }
   const FunctionOffer* offer(const std::string& function) const;
   Share* find_share(JobId job);
-  Share& share(JobId job, const std::string& function);
+  Share& share(JobId job);
   void forget_share(JobId job);
+  // Tasks of this priority come, or go again.
+  void fill_up(std::int32_t priority, std::uint64_t tasks, double by);
+  void drain_off(std::int32_t priority, std::uint64_t tasks, double by);
 };
 
 }  // namespace fanmill::broker

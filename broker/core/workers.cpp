@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <chrono>
 
+#include "broker/core/eligibility.hpp"
+#include "broker/core/fair_shares.hpp"
 #include "broker/core/leases.hpp"
 #include "broker/core/mutation.hpp"
 #include "broker/core/producers.hpp"
+#include "broker/core/recalls.hpp"
 #include "broker/core/sink.hpp"
 
 namespace fanmill::broker {
@@ -23,9 +26,11 @@ void welcome(World& world, const Worker& worker) {
 // The session is over and its leases have gone elsewhere.
 void forget_worker(World& world, Worker& worker) {
   world.unlist(worker);
+  forget_offers(world, worker);
   const auto known = world.worker_of.find(worker.instance);
   if (known != world.worker_of.end() && known->second == worker.session)
     world.worker_of.erase(known);
+  world.worker_at.erase(worker.session);
   world.workers.erase(worker.session);  // `worker` is gone
 }
 
@@ -67,16 +72,36 @@ void lose(World& world, Worker& worker) {
   forget_worker(world, worker);
 }
 
+// A task that runs now and ran at the last heartbeat took the time between.
+void charge_what_runs(World& world, Worker& worker, const std::vector<RunningTask>& running) {
+  if (worker.running.empty() || running.empty()) return;
+  std::vector<std::pair<std::uint64_t, TaskIndex>> before;
+  before.reserve(worker.running.size());
+  for (const RunningTask& task : worker.running)
+    before.emplace_back(task.token.counter, task.index);
+  std::sort(before.begin(), before.end());
+  for (const RunningTask& task : running) {
+    if (!std::binary_search(before.begin(), before.end(),
+                            std::pair(task.token.counter, task.index)))
+      continue;
+    const auto it = worker.leases.find(task.token.counter);
+    Job* job = world.job(task.job);
+    if (it == worker.leases.end() || it->second.job != task.job || job == nullptr) continue;
+    charge_running(*job, it->second, world.now - worker.heartbeat);
+    world.touch(*job);
+  }
+}
+
 void move_claims(World& world, Worker& old, Worker& worker, const std::vector<Claim>& claims) {
   for (const Claim& claim : claims) {
     const auto it = old.leases.find(claim.token.counter);
     if (it == old.leases.end() || it->second.token != claim.token || it->second.job != claim.job)
       continue;
     worker.welcome.keep.push_back(claim.token);
-    move_lease(old, worker, claim.token.counter, world);
+    move_lease(world, old, worker, claim.token.counter);
   }
   if (mutated(Mutation::kKeepUnclaimedLeases))
-    while (!old.leases.empty()) move_lease(old, worker, old.leases.begin()->first, world);
+    while (!old.leases.empty()) move_lease(world, old, worker, old.leases.begin()->first);
 }
 
 // What the worker holds of the leases it has seen, as the broker believes.
@@ -180,6 +205,11 @@ void on_worker_hello(World& world, PeerId peer, const WorkerHello& hello) {
   worker.label = hello.name == hello.host ? hello.name : hello.name + "@" + hello.host;
   worker.slots = hello.slots;
   worker.offers = hello.offers;
+  worker.labels = hello.labels;
+  worker.pid = hello.pid;
+  worker.version = hello.version;
+  worker.joined = world.now;
+  worker.recorded_rate = MovingRate(world.now);
   worker.credit = hello.credit;
   worker.heard = world.now;
   worker.welcome = {hello.instance,
@@ -195,15 +225,19 @@ void on_worker_hello(World& world, PeerId peer, const WorkerHello& hello) {
   world.worker_of[hello.instance] = worker.session;
   world.timers.arm(world.now + world.config.lease_duration, TimerKind::kWorker,
                    worker.session.value);
+  world.worker_at[worker.session] = &worker;
   world.workers[worker.session] = std::move(made);
   welcome(world, worker);
+  take_offers(world, worker);
   world.touch(worker);
+  recall_paused(world, worker);
   world.work_appeared = true;
   check_openings(world);
 }
 
 void on_worker_heartbeat(World& world, Worker& worker, const WorkerHeartbeat& heartbeat) {
   take_credit(world, worker, heartbeat.credit);
+  charge_what_runs(world, worker, heartbeat.running);
   worker.heartbeat = world.now;
   worker.running = heartbeat.running;
   worker.draining = heartbeat.draining;
@@ -225,9 +259,11 @@ void on_worker_heartbeat(World& world, Worker& worker, const WorkerHeartbeat& he
     const Job* job = world.job(share.job);
     const bool over = job == nullptr || job->cancelled || job->stopped;
     if (over && share.leased > 0)
-      world.send_after(worker.peer, worker.session,
-                       ToWorker{StopJob{share.job, job == nullptr ? 0 : job->cancel_grace_ms}});
+      world.send_after(
+          worker.peer, worker.session,
+          ToWorker{StopJob{share.job, job == nullptr ? 0 : job->grace_left_ms(world.now)}});
   }
+  look_for_paused(world, worker, heartbeat);
   world.touch(worker);
 }
 
@@ -240,10 +276,6 @@ void check_worker(World& world, SessionId session) {
     return;
   }
   expire_unseen(world, *worker);
-  if (worker->recall_until && *worker->recall_until <= world.now) {
-    worker->recall_until.reset();
-    world.touch(*worker);
-  }
   MonoTime next = end;
   const MonoTime again = world.now + world.config.heartbeat_interval / 2;
   for (auto it = worker->leases.rbegin();

@@ -21,7 +21,7 @@ void World::touch(Job& job) {
     job.dirty = true;
     dirty_jobs.push_back(job.id);
   }
-  if (!job.status_armed && job.reader) {
+  if (!job.status_armed && !job.readers.empty()) {
     job.status_armed = true;
     timers.arm(now + kStatusEvery, TimerKind::kStatus, job.id.value);
   }
@@ -32,25 +32,32 @@ void World::touch(Worker& worker) {
     unlist(worker);
     return;
   }
-  const std::uint64_t key = worker.leased_tasks * kLoadUnit / worker.slots;
+  worker.load_key = worker.leased_tasks * kLoadUnit / worker.slots;
   if (!worker.listed) {
     total_slots += worker.slots;
-  } else if (key != worker.load_key) {
-    by_load.erase({worker.load_key, worker.ordinal, &worker});
+    for (Line* line : worker.lines) line->slots += worker.slots;
+    worker.listed = true;
+    worker.listed_load = worker.load_key;
+    by_load.insert({worker.listed_load, worker.ordinal, &worker});
   }
-  if (!worker.listed || key != worker.load_key) by_load.insert({key, worker.ordinal, &worker});
-  worker.load_key = key;
-  worker.listed = true;
   if (!worker.dirty) {
     worker.dirty = true;
     dirty.push_back(&worker);
   }
 }
 
+void World::list_by_load(Worker& worker) {
+  if (!worker.listed || worker.listed_load == worker.load_key) return;
+  auto node = by_load.extract({worker.listed_load, worker.ordinal, &worker});
+  worker.listed_load = std::get<0>(node.value()) = worker.load_key;
+  by_load.insert(std::move(node));
+}
+
 void World::unlist(Worker& worker) {
   if (worker.listed) {
-    by_load.erase({worker.load_key, worker.ordinal, &worker});
+    by_load.erase({worker.listed_load, worker.ordinal, &worker});
     total_slots -= worker.slots;
+    for (Line* line : worker.lines) line->slots -= worker.slots;
     worker.listed = false;
   }
   if (worker.dirty) {
@@ -65,22 +72,44 @@ const FunctionOffer* Worker::offer(const std::string& function) const {
   return nullptr;
 }
 
+namespace {
+bool before(const Share& share, JobId job) { return share.job < job; }
+bool below(const Fill& fill, std::int32_t priority) { return fill.priority < priority; }
+}  // namespace
+
 Share* Worker::find_share(JobId job) {
-  for (Share& share : shares)
-    if (share.job == job) return &share;
-  return nullptr;
+  const auto it = std::lower_bound(shares.begin(), shares.end(), job, before);
+  return it == shares.end() || it->job != job ? nullptr : &*it;
 }
 
-Share& Worker::share(JobId job, const std::string& function) {
-  if (Share* known = find_share(job)) return *known;
-  shares.push_back({job, offer(function) != nullptr, false, 0});
-  return shares.back();
+Share& Worker::share(JobId job) {
+  const auto it = std::lower_bound(shares.begin(), shares.end(), job, before);
+  if (it != shares.end() && it->job == job) return *it;
+  Share share;
+  share.job = job;
+  return *shares.insert(it, share);
 }
 
 void Worker::forget_share(JobId job) {
-  shares.erase(std::remove_if(shares.begin(), shares.end(),
-                              [job](const Share& share) { return share.job == job; }),
-               shares.end());
+  const auto it = std::lower_bound(shares.begin(), shares.end(), job, before);
+  if (it == shares.end() || it->job != job) return;
+  if (it->recall != 0) --recalls_out;
+  shares.erase(it);
+}
+
+void Worker::fill_up(std::int32_t priority, std::uint64_t tasks, double by) {
+  auto it = std::lower_bound(fill.begin(), fill.end(), priority, below);
+  if (it == fill.end() || it->priority != priority) it = fill.insert(it, {priority, 0, 0});
+  it->tasks += tasks;
+  it->fill += by;
+}
+
+void Worker::drain_off(std::int32_t priority, std::uint64_t tasks, double by) {
+  const auto it = std::lower_bound(fill.begin(), fill.end(), priority, below);
+  if (it == fill.end() || it->priority != priority) return;
+  it->tasks -= tasks;
+  it->fill -= by;
+  if (it->tasks == 0) fill.erase(it);
 }
 
 }  // namespace fanmill::broker

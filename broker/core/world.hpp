@@ -1,13 +1,18 @@
 // The state that the rooms of the core share, and how duties are asked for. Who changes what:
 //   workers.cpp     sessions of workers, heartbeats, loss        leases.cpp      what workers hold
-//   producers.cpp   sessions of producers, jobs, tuples          ventilator.cpp  who is dealt what
+//   producers.cpp   sessions of producers, what they ask         ventilator.cpp  who is dealt what
 //   sink.cpp        which results count                          delivery.cpp    rows to readers
-//   progress.cpp    JobStatus and views
+//   progress.cpp    JobStatus and views               eligibility.cpp who can run what
+//   fair_shares.cpp whose turn it is                   recalls.cpp     tasks asked back
+//   pausing.cpp     jobs that stand still              lifecycle.cpp   jobs made, ended, forgotten
+//   intake.cpp      tuples taken                       pushes.cpp      tuples of many for one job
+//   asking.cpp      questions; report.cpp answers      steering.cpp    what people do to jobs
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <tuple>
 #include <unordered_map>
@@ -16,7 +21,9 @@
 
 #include "broker/core/core.hpp"
 #include "broker/core/job.hpp"
+#include "broker/core/line.hpp"
 #include "broker/core/producer.hpp"
+#include "broker/core/rates.hpp"
 #include "broker/core/timers.hpp"
 #include "broker/core/worker.hpp"
 
@@ -35,6 +42,7 @@ struct World {
 
   // ---- who and what ----
   std::map<SessionId, std::unique_ptr<Worker>> workers;
+  std::unordered_map<SessionId, Worker*> worker_at;  // the same; looked up with every message
   std::map<InstanceId, SessionId> worker_of;
   std::map<SessionId, std::unique_ptr<Producer>> producers;
   std::map<InstanceId, SessionId> producer_of;
@@ -42,6 +50,12 @@ struct World {
   std::map<std::string, JobId> job_of_key;
   std::map<JobId, Job*> active;  // not all done
   std::vector<Opening> openings;
+  std::map<Demand, std::unique_ptr<Line>> lines;
+  // Who offers a function, by ordinal: the oldest first.
+  std::map<std::string, std::map<std::uint64_t, Worker*>> offering;
+  std::uint64_t offers_changed = 1;  // counts changes of who can run what
+  // The highest virtual time at which somebody was served, by priority.
+  std::map<std::int32_t, double> last_time;
   Timers timers;
 
   // ---- counters ----
@@ -52,6 +66,11 @@ struct World {
   std::uint64_t stale_results{};
   std::uint64_t expired_leases{};
   std::uint64_t malformed{};
+  std::uint64_t dealt{};     // tasks, as often as they were
+  std::uint64_t recalled{};  // tasks that came back because they were asked for
+  std::uint64_t recorded{};  // tasks
+  MovingRate dealt_rate;
+  MovingRate recorded_rate;
 
   // ---- bookkeeping of the turn ----
   // Workers by leased tasks per slot, the emptiest first: (load, ordinal).
@@ -62,6 +81,16 @@ struct World {
   std::vector<SessionId> acks_due;  // workers whose reports were taken
   std::vector<JobId> dirty_jobs;
 
+  std::optional<MonoTime> began;  // the first step
+
+  // A line for the log, if one is kept: `text` makes it. What peers call themselves is in it.
+  template <class Text>
+  void tell(Text text) {
+    if (!config.news) return;
+    duties.news.push_back(text());
+    for (char& c : duties.news.back())
+      if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '?';
+  }
   std::uint64_t write(StoreWrite write) {
     duties.writes.push_back(std::move(write));
     return ++writes;
@@ -80,8 +109,8 @@ struct World {
     return it == jobs.end() ? nullptr : it->second.get();
   }
   Worker* worker(SessionId id) {
-    const auto it = workers.find(id);
-    return it == workers.end() ? nullptr : it->second.get();
+    const auto it = worker_at.find(id);
+    return it == worker_at.end() ? nullptr : it->second;
   }
   Producer* producer(SessionId id) {
     const auto it = producers.find(id);
@@ -89,8 +118,10 @@ struct World {
   }
 
   SessionId next_session();
-  void touch(Job& job);         // rows, credit, end or status of it may be due
-  void touch(Worker& worker);   // its place by load may have changed; it may take more
+  void touch(Job& job);        // rows, credit, end or status of it may be due
+  void touch(Worker& worker);  // its load may have changed; it may take more
+  // Its place in by_load: there it stands as it was dealt to last, until the next dispatch.
+  void list_by_load(Worker& worker);
   void unlist(Worker& worker);  // it is given nothing any more
 };
 

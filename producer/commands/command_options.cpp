@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <string_view>
@@ -57,7 +58,9 @@ std::optional<std::size_t> values_per_tuple(const InputSpec& input) {
   return sources;
 }
 
-Result<void> check_positions(const JobSpec& spec, std::size_t count) {
+// Calls `take` with every placeholder of the templates until it fails.
+template <class Take>
+Result<void> for_each_placeholder(const JobSpec& spec, Take take) {
   std::vector<std::string> templates = spec.argv;
   templates.push_back(spec.chdir);
   templates.insert(templates.end(), spec.input.begin(), spec.input.end());
@@ -67,19 +70,25 @@ Result<void> check_positions(const JobSpec& spec, std::size_t count) {
   for (const std::string& text : templates) {
     for (const TemplatePiece& piece : parse_template(text)) {
       const auto* const placeholder = std::get_if<Placeholder>(&piece);
-      const auto* const position =
-          placeholder == nullptr ? nullptr : std::get_if<ValuePosition>(&placeholder->what);
-      if (position == nullptr) continue;
-      const auto distance = static_cast<std::uint64_t>(std::abs(std::int64_t{position->number}));
-      if (distance <= count) continue;
-      return fail(ErrorCode::kUsage,
-                  fmt::format("the command uses {}, but it gets {} value{}{}; where the braces are "
-                              "its own text, let them come as a value",
-                              placeholder->text, count, count == 1 ? "" : "s",
-                              spec.group > 0 ? " (-N)" : ", one from each source"));
+      if (placeholder == nullptr) continue;
+      if (auto ok = take(*placeholder); !ok) return ok;
     }
   }
   return {};
+}
+
+Result<void> check_positions(const JobSpec& spec, std::size_t count) {
+  return for_each_placeholder(spec, [&](const Placeholder& placeholder) -> Result<void> {
+    const auto* const position = std::get_if<ValuePosition>(&placeholder.what);
+    if (position == nullptr) return {};
+    const auto distance = static_cast<std::uint64_t>(std::abs(std::int64_t{position->number}));
+    if (distance <= count) return {};
+    return fail(ErrorCode::kUsage,
+                fmt::format("the command uses {}, but it gets {} value{}{}; where the braces are "
+                            "its own text, let them come as a value",
+                            placeholder.text, count, count == 1 ? "" : "s",
+                            spec.group > 0 ? " (-N)" : ", one from each source"));
+  });
 }
 
 // What a job says of its commands travels in one header.
@@ -149,6 +158,18 @@ Result<void> CommandOptions::apply(JobSpec& spec, const InputSpec& input_spec) c
   }
   if (auto ok = check_size(spec); !ok) return ok;
   return count ? check_positions(spec, *count) : Result<void>();
+}
+
+Result<void> check_group_names(const JobSpec& spec, const std::vector<std::string>& names) {
+  if (spec.group == 0) return {};
+  return for_each_placeholder(spec, [&](const Placeholder& placeholder) -> Result<void> {
+    const auto* const name = std::get_if<ValueName>(&placeholder.what);
+    if (name == nullptr || std::ranges::find(names, name->name) == names.end()) return {};
+    return fail(ErrorCode::kUsage,
+                fmt::format("with -N the values have places and no names: write {{}}, or {{1}} to "
+                            "{{{}}}, instead of {}",
+                            spec.group, placeholder.text));
+  });
 }
 
 Result<void> apply_time_limit(JobSpec& spec, const std::string& text) {

@@ -26,6 +26,9 @@ struct CommandOptions {
   Result<void> apply(JobSpec& spec, const InputSpec& input_spec) const;
 };
 
+// kUsage: with -N, whose values have places, a template of `spec` uses one of the input's names.
+Result<void> check_group_names(const JobSpec& spec, const std::vector<std::string>& names);
+
 // --timeout: a duration, or a percentage of the median run time. kUsage otherwise.
 Result<void> apply_time_limit(JobSpec& spec, const std::string& text);
 

@@ -13,6 +13,7 @@
 #include "producer/map_run.hpp"
 #include "producer/preview.hpp"
 #include "producer/private_run.hpp"
+#include "producer/signals.hpp"
 #include "proto/nearest.hpp"
 #include "proto/signature.hpp"
 
@@ -24,8 +25,9 @@ constexpr std::size_t kTuplesShown = 10;
 }  // namespace
 
 Result<void> tell_signature(TupleSource& source, const std::string& function,
-                            const std::vector<std::string>& plugins) {
-  const auto offers = private_offers(plugins);
+                            const std::vector<std::string>& plugins,
+                            const std::string& own_executor) {
+  const auto offers = private_offers(plugins, own_executor);
   if (!offers) return tl::make_unexpected(offers.error());
   const auto offer = std::ranges::find(*offers, function, &FunctionOffer::name);
   if (offer == offers->end()) {

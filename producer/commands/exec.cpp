@@ -7,6 +7,7 @@
 #include "producer/commands/command_options.hpp"
 #include "producer/commands/commands.hpp"
 #include "producer/commands/run_options.hpp"
+#include "producer/commands/submit_options.hpp"
 #include "proto/command_help.hpp"
 
 namespace fanmill::producer {
@@ -15,7 +16,7 @@ namespace {
 constexpr const char* kFooter =
     R"(Placeholders in CMD and its arguments, and in --chdir, --env NAME=VALUE and --stdin:
   {}           the parameters, in order        {1} {2} {-1}    the first, the second, the last
-  {name}       by name (CSV header, JSON object keys)
+  {name}       by name (CSV header, JSON object keys, --range); stays as it is if there is no such name
   {.} {/} {//} {/.}   without ending, base name, directory, base name without ending     {#}  1, 2, 3 ...
   {1.} {2/} {name//} ...   the same of one parameter        {%}  the slot that runs it, 1 to N of -j N
 Without any placeholder the parameters are added at the end. A {} for several parameters makes several
@@ -55,20 +56,27 @@ Exit status: 0 all commands succeeded, 1 some failed, 2 usage or malformed input
 }  // namespace
 
 int exec_command(std::vector<std::string> args) {
-  const std::string command = "exec";
+  return exec_words("exec", std::move(args), nullptr);
+}
+
+int exec_words(const std::string& command, std::vector<std::string> args, SubmitOptions* submit) {
   auto line = cut_exec_line(std::move(args));
   if (!line) return usage_error(command, line.error().message);
 
-  CLI::App app("Runs a command once for every tuple of INPUT, in parallel.", "fanmill exec");
+  CLI::App app(submit == nullptr
+                   ? "Runs a command once for every tuple of INPUT, in parallel."
+                   : "Leaves a job of commands at a broker: prints its id once all tuples are "
+                     "accepted. It runs without us.",
+               "fanmill " + command);
   std::string path;
   RunOptions options;
   CommandOptions of_commands;
-  set_usage(app,
-            "Usage: fanmill exec [OPTIONS] INPUT -- CMD [ARG...]\n"
-            "       fanmill exec [OPTIONS] CMD [ARG...] ::: a b c");
-  options.add_to(app, true);
+  set_usage(app, "Usage: fanmill " + command + " [OPTIONS] INPUT -- CMD [ARG...]\n       fanmill " +
+                     command + " [OPTIONS] CMD [ARG...] ::: a b c");
+  options.add_to(app, true, submit ? Destination::kBroker : Destination::kHere);
+  if (submit != nullptr) submit->add_to(app);
   of_commands.add_to(app);
-  app.footer(kFooter);
+  app.footer(submit == nullptr ? kFooter : submit->footer());
   // Words without `--` are options and then the command, whose own options are none of ours.
   const bool command_first = !line->has_command;
   if (command_first) {
@@ -106,6 +114,7 @@ int exec_command(std::vector<std::string> args) {
   if (const auto ok = of_commands.apply(job.spec, *input); !ok) {
     return usage_error(command, ok.error().message);
   }
+  if (submit != nullptr) return submit_job(command, options, *submit, std::move(job), *input);
   return run_with_input(command, options, std::move(job), *input);
 }
 

@@ -6,6 +6,7 @@
 #include "producer/commands/argument_line.hpp"
 #include "producer/commands/commands.hpp"
 #include "producer/commands/run_options.hpp"
+#include "producer/commands/submit_options.hpp"
 
 namespace fanmill::producer {
 namespace {
@@ -48,35 +49,48 @@ Exit status: 0 all tasks succeeded, 1 some failed, 2 usage or malformed input, 3
 }  // namespace
 
 int map_command(std::vector<std::string> args) {
-  const std::string command = "map";
+  return map_words("map", std::move(args), nullptr);
+}
+
+int map_words(const std::string& command, std::vector<std::string> args, SubmitOptions* submit) {
   auto line = cut_map_line(std::move(args));
   if (!line) return usage_error(command, line.error().message);
 
-  CLI::App app(
-      "Calls FUNCTION once for every tuple of INPUT, in parallel, and prints the results in input "
-      "order.",
-      "fanmill map");
+  CLI::App app(submit == nullptr
+                   ? "Calls FUNCTION once for every tuple of INPUT, in parallel, and prints the "
+                     "results in input order."
+                   : "Leaves a job at a broker: prints its id once all tuples are accepted. It "
+                     "runs without us.",
+               "fanmill " + command);
   std::string function;
   std::string path;
   RunOptions options;
-  set_usage(app, "Usage: fanmill map [OPTIONS] FUNCTION INPUT");
+  set_usage(app, submit == nullptr ? "Usage: fanmill map [OPTIONS] FUNCTION INPUT"
+                                   : "Usage: fanmill submit [OPTIONS] FUNCTION INPUT\n"
+                                     "       fanmill submit exec [OPTIONS] INPUT -- CMD [ARG...]\n"
+                                     "       fanmill submit exec [OPTIONS] CMD [ARG...] ::: a b c");
   app.add_option(
       "FUNCTION", function,
       "What to call: sleep, sleep_print, echo, identity, or what a plugin or worker offers "
       "(fanmill functions)");
   app.add_option("INPUT", path, "Where the tuples come from (below)");
-  options.add_to(app, false);
-  app.footer(kFooter);
+  options.add_to(app, false, submit ? Destination::kBroker : Destination::kHere);
+  if (submit != nullptr) submit->add_to(app);
+  app.footer(submit == nullptr ? kFooter : submit->footer());
   if (const auto code = parse_words(app, command, std::move(line->words))) return *code;
   if (function.empty()) {
     return usage_error(
         command, "no function; for instance: fanmill map sleep ::: 1 2 3 (fanmill map --help)");
   }
-  const auto input = options.input.describe(path, std::move(line->lists));
+  const bool nothing = path.empty() && line->lists.empty() && !options.input.needs_no_words();
+  if (submit != nullptr && submit->open && nothing) path = kNoInput;
+  const auto input = path == kNoInput ? Result<InputSpec>(InputSpec{})
+                                      : options.input.describe(path, std::move(line->lists));
   if (!input) return usage_error(command, input.error().message);
   JobOptions job;
   job.spec.function = function;
   job.name = function;
+  if (submit != nullptr) return submit_job(command, options, *submit, std::move(job), *input);
   return run_with_input(command, options, std::move(job), *input);
 }
 

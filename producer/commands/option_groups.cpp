@@ -1,6 +1,7 @@
 #include "producer/commands/option_groups.hpp"
 
 #include <array>
+#include <cstddef>
 #include <initializer_list>
 
 namespace fanmill::producer {
@@ -16,8 +17,8 @@ const std::array kGroups{
           {"--lines", "--null", "--range", "--max-args", "--limit", "--sample", "--seed",
            "--dry-run"}},
     Group{"Running",
-          {"--slots", "--broker", "--plugin", "--retries", "--timeout", "--wait-workers",
-           "--spill-max"}},
+          {"--slots", "--broker", "--plugin", "--executor", "--retries", "--timeout",
+           "--wait-workers", "--spill-max"}},
     Group{"Commands", {"--shell", "--chdir", "--env", "--stdin", "--max-output"}},
     Group{"Output",
           {"--format", "--columns", "--output", "--raw", "--tag", "--unordered", "--joblog",
@@ -27,6 +28,9 @@ const std::array kGroups{
 }  // namespace
 
 void group_options(CLI::App& app) {
+  // A few options need no headings.
+  constexpr std::size_t kFew = 8;
+  if (app.get_options().size() <= kFew) return;
   for (const Group& group : kGroups) {
     for (const char* name : group.options) {
       if (CLI::Option* option = app.get_option_no_throw(name)) option->group(group.heading);

@@ -1,6 +1,5 @@
 #include "producer/commands/run_options.hpp"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -10,14 +9,18 @@
 #include <memory>
 #include <utility>
 
+#include "producer/commands/broker_option.hpp"
 #include "producer/commands/command_options.hpp"
 #include "producer/commands/dry_run.hpp"
+#include "producer/commands/empty_values.hpp"
 #include "producer/commands/option_groups.hpp"
+#include "producer/commands/output_files.hpp"
 #include "producer/commands/plugin_option.hpp"
 #include "producer/console.hpp"
 #include "producer/grouped_source.hpp"
 #include "producer/limited_source.hpp"
 #include "producer/quantities.hpp"
+#include "producer/signals.hpp"
 #include "proto/command_help.hpp"
 #include "proto/limits.hpp"
 
@@ -55,6 +58,11 @@ Result<std::uint64_t> parse_ms(const char* option, const std::string& text) {
   return static_cast<std::uint64_t>(duration->count());
 }
 
+// As of `-o "$OUT"` with an OUT that is not set.
+std::string some_file(const std::string& name) {
+  return name.empty() || name == "+" ? "names no file" : "";
+}
+
 // `--quiet=5` would be taken for `--quiet`.
 void refuse_values_of_flags(CLI::App& app) {
   for (const char* name :
@@ -78,6 +86,7 @@ std::optional<int> parse_words(CLI::App& app, const std::string& command,
                                std::vector<std::string> words) {
   group_options(app);
   refuse_values_of_flags(app);
+  words = with_empty_values(app, std::move(words));
   std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
   try {
     app.parse(std::move(words));
@@ -92,61 +101,7 @@ std::optional<int> parse_words(CLI::App& app, const std::string& command,
   }
 }
 
-void RunOptions::add_to(CLI::App& app, bool command) {
-  input.add_to(app);
-  app.add_option("--limit", limit, "Only the first N tuples; what follows is not read")
-      ->type_name("N");
-  app.add_flag("--dry-run", dry_run,
-               command ? "Print the commands that would run, and on stderr their number"
-                       : "Print the first 10 tuples as JSON, and on stderr their number; run "
-                         "nothing");
-  app.add_option("-j,--slots", slots, "Tasks at a time in a private run: a number, or auto")
-      ->type_name("N")
-      ->capture_default_str();
-  app.add_option("--broker", broker,
-                 "Use this broker and its workers instead of a private run: producer.join of the "
-                 "broker's host, or ipc://PATH")
-      ->envname("FANMILL_BROKER")
-      ->type_name("FILE|ENDPOINT");
-  app.add_flag("--unordered", unordered, "Print results as they complete, not in input order");
-  app.add_option("--format", format,
-                 command
-                     ? "values: each command's stdout as it is; jsonl or csv: a row for every "
-                       "task, failed ones included"
-                     : "values: a JSON value a line; jsonl or csv: a row for every task, failed "
-                       "ones included")
-      ->check(CLI::IsMember({"values", "jsonl", "csv"}))
-      ->capture_default_str();
-  app.add_option("--columns", columns,
-                 "With jsonl and csv, only these, in this order: index, params, value, status, "
-                 "cause, error, attempt, worker, start, run_s, exit_code, signal, stdout, stderr, "
-                 "and parameters by name")
-      ->type_name("NAME,...");
-  app.add_option("-o,--output", output, "Write the results here instead of to stdout")
-      ->type_name("FILE");
-  if (!command) app.add_flag("--raw", raw, "With --format values: text without quotes");
-  app.add_option("--retries", retries, "Further attempts for a task that fails")->type_name("N");
-  app.add_option("--timeout", time_limit,
-                 "Kill a task that runs longer: 90s, 5m, 1h30m, or 300% of the median run time")
-      ->type_name("DURATION");
-  if (!command) add_plugin_option(app, plugins);
-  if (command) {
-    app.add_flag("--tag", tag,
-                 "With --format values: begin each line of output with the parameters and a tab");
-    app.add_option("--max-output", max_output,
-                   "A command that prints more than this fails (default 64MiB)")
-        ->type_name("SIZE");
-    app.add_option("--joblog", job_log,
-                   "Also write a line for every command here, as GNU parallel does; +FILE appends")
-        ->type_name("FILE");
-  }
-  app.add_option("--wait-workers", wait_workers,
-                 "How long to wait for a worker that offers the function (5s at a broker)")
-      ->type_name("DURATION");
-  app.add_option("--spill-max", spill_max,
-                 "Results that wait to be read, beyond 64MiB in a temporary file; at so many no "
-                 "further task starts (private run; default 4GiB)")
-      ->type_name("SIZE");
+void add_progress_options(CLI::App& app, bool& quiet, std::string& progress) {
   app.add_flag("--quiet", quiet, "Nothing on stderr but errors of the run itself");
   app.add_flag(
          "--progress{on}", progress,
@@ -157,6 +112,113 @@ void RunOptions::add_to(CLI::App& app, bool command) {
                    ? std::string()
                    : "there is no \"" + mode + "\"; alone, or =json, or =none";
       });
+}
+
+ProgressMode progress_mode(const std::string& text) {
+  if (text == "on") return ProgressMode::kOn;
+  if (text == "json") return ProgressMode::kJson;
+  if (text == "none") return ProgressMode::kNone;
+  return ProgressMode::kAuto;
+}
+
+namespace {
+
+void add_output_options(CLI::App& app, RunOptions& options, bool command) {
+  app.add_flag("--unordered", options.unordered,
+               "Print results as they complete, not in input order");
+  app.add_option("--format", options.format,
+                 command
+                     ? "values: each command's stdout as it is; jsonl or csv: a row for every "
+                       "task, failed ones included"
+                     : "values: a JSON value a line; jsonl or csv: a row for every task, failed "
+                       "ones included")
+      ->check(CLI::IsMember({"values", "jsonl", "csv"}))
+      ->capture_default_str();
+  app.add_option("--columns", options.columns,
+                 "With jsonl and csv, only these, in this order: index, params, value, status, "
+                 "cause, error, attempt, worker, start, run_s, exit_code, signal, stdout, stderr, "
+                 "and parameters by name")
+      ->type_name("NAME,...");
+  app.add_option("-o,--output", options.output, "Write the results here instead of to stdout (-)")
+      ->type_name("FILE")
+      ->check(some_file);
+  if (!command) app.add_flag("--raw", options.raw, "With --format values: text without quotes");
+  if (!command) return;
+  app.add_flag("--tag", options.tag,
+               "With --format values: begin each line of output with the parameters and a tab");
+  app.add_option(
+         "--joblog", options.job_log,
+         "Also write a line for every command here, as GNU parallel does; +FILE appends, - is "
+         "stdout")
+      ->type_name("FILE")
+      ->check(some_file);
+}
+
+void add_private_run_options(CLI::App& app, RunOptions& options, bool command) {
+  app.add_option("-j,--slots", options.slots, "Tasks at a time in a private run: a number, or auto")
+      ->type_name("N")
+      ->capture_default_str();
+  if (!command) {
+    add_plugin_option(app, options.plugins);
+    add_executor_option(app, options.executor);
+  }
+  app.add_option("--spill-max", options.spill_max,
+                 "Results that wait to be read, beyond 64MiB in a temporary file; at so many no "
+                 "further task starts (private run; default 4GiB)")
+      ->type_name("SIZE");
+}
+
+Result<std::vector<Label>> parse_labels(const std::vector<std::string>& words) {
+  std::vector<Label> labels;
+  for (const std::string& word : words) {
+    const std::size_t sign = word.find('=');
+    if (sign == 0 || sign == std::string::npos || word.size() > limits::kNameBytesMax) {
+      return fail(ErrorCode::kUsage, "--where " + word + ": write NAME=VALUE, as gpu=yes");
+    }
+    labels.push_back({word.substr(0, sign), word.substr(sign + 1)});
+  }
+  if (labels.size() > limits::kLabelsMax) {
+    return fail(ErrorCode::kUsage,
+                "--where: at most " + std::to_string(limits::kLabelsMax) + " labels");
+  }
+  return labels;
+}
+
+}  // namespace
+
+void RunOptions::add_to(CLI::App& app, bool command, Destination to) {
+  const bool here = to == Destination::kHere;
+  input.add_to(app);
+  app.add_option("--limit", limit, "Only the first N tuples; what follows is not read")
+      ->type_name("N");
+  app.add_flag("--dry-run", dry_run,
+               command ? "Print the commands that would run, and on stderr their number"
+                       : "Print the first 10 tuples as JSON, and on stderr their number; run "
+                         "nothing");
+  if (here) add_private_run_options(app, *this, command);
+  add_broker_option(app, broker,
+                    here ? "Use this broker and its workers instead of a private run: "
+                           "producer.join of the broker's host, or ipc://PATH"
+                         : "The broker: its producer.join, or ipc://PATH");
+  app.add_option("--name", name, "What the job is called where jobs are listed")->type_name("NAME");
+  app.add_option("--priority", priority, "Goes before jobs of a lower one (0)")->type_name("N");
+  app.add_option("--where", where, "Only on workers that have this label; may be repeated")
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false);
+  if (here) add_output_options(app, *this, command);
+  app.add_option("--retries", retries, "Further attempts for a task that fails")->type_name("N");
+  app.add_option("--timeout", time_limit,
+                 "Kill a task that runs longer: 90s, 5m, 1h30m, or 300% of the median run time")
+      ->type_name("DURATION");
+  if (command) {
+    app.add_option("--max-output", max_output,
+                   "A command that prints more than this fails (default 64MiB)")
+        ->type_name("SIZE");
+  }
+  app.add_option("--wait-workers", wait_workers,
+                 "How long to wait for a worker that offers the function (5s at a broker)")
+      ->type_name("DURATION");
+  add_progress_options(app, quiet, progress);
 }
 
 Result<MapOptions> RunOptions::resolve(JobOptions job) const {
@@ -175,7 +237,11 @@ Result<MapOptions> RunOptions::resolve(JobOptions job) const {
   auto files = checked_plugins(plugins, broker);
   if (!files) return tl::make_unexpected(files.error());
   out.plugins = std::move(*files);
-  if (!output.empty()) out.output_path = output;
+  if (auto checked = check_executor(executor, plugins, broker); !checked) {
+    return tl::make_unexpected(checked.error());
+  }
+  out.own_executor = executor;
+  if (!output.empty() && output != "-") out.output_path = output;
   if (format == "jsonl") out.writer.format = OutputFormat::kJsonLines;
   if (format == "csv") out.writer.format = OutputFormat::kCsv;
   if (raw && format != "values") {
@@ -194,9 +260,22 @@ Result<MapOptions> RunOptions::resolve(JobOptions job) const {
   out.writer.command = command;
   out.order = unordered ? RowOrder::kAsCompleted : RowOrder::kInput;
   out.quiet = quiet;
-  if (progress == "on") out.progress = ProgressMode::kOn;
-  if (progress == "json") out.progress = ProgressMode::kJson;
-  if (progress == "none") out.progress = ProgressMode::kNone;
+  out.progress = progress_mode(progress);
+  if (!where.empty() && broker.empty()) {
+    return fail(ErrorCode::kUsage, "--where chooses among the workers of a broker; give --broker");
+  }
+  auto labels = parse_labels(where);
+  if (!labels) return tl::make_unexpected(labels.error());
+  job.where = std::move(*labels);
+  if (!name.empty()) job.name = name;
+  if (job.name.size() > limits::kNameBytesMax) {
+    if (!name.empty()) {
+      return fail(ErrorCode::kUsage,
+                  "--name is at most " + std::to_string(limits::kNameBytesMax) + " bytes long");
+    }
+    job.name.resize(limits::kNameBytesMax);
+  }
+  job.priority = priority;
   if (auto ok = apply_time_limit(job.spec, time_limit); !ok) {
     return tl::make_unexpected(ok.error());
   }
@@ -248,56 +327,42 @@ void tell_terminal(const InputSpec& input, const RunOptions& options) {
                lines ? "lines" : "JSON lines");
 }
 
-// Opening the output empties it, and nothing would be left to read.
-bool is_input(const std::string& output, const InputSpec& input) {
-  struct stat written{};
-  if (stat(output.c_str(), &written) != 0 || !S_ISREG(written.st_mode)) return false;
-  const auto is_written = [&](const std::string& path) {
-    struct stat read{};
-    const int error = path == "-" ? fstat(STDIN_FILENO, &read) : stat(path.c_str(), &read);
-    return error == 0 && read.st_dev == written.st_dev && read.st_ino == written.st_ino;
-  };
-  const bool reads_stdin = input.lines && !input.path;
-  return is_written(reads_stdin ? "-" : input.path.value_or("")) ||
-         std::ranges::any_of(input.lists, [&](const ValueSpec& list) {
-           return list.files && std::ranges::any_of(list.words, is_written);
-         });
-}
-
 }  // namespace
+
+Result<std::unique_ptr<TupleSource>> open_input(const RunOptions& options, JobSpec& spec,
+                                                const InputSpec& input) {
+  auto source = [&] {
+    const SignalsEndIt waiting;
+    return open_source(input);
+  }();
+  if (source) source = options.input.sampled(std::move(*source));
+  if (!source) return source;
+  if (spec.group > 0) {
+    const auto ok = check_group_names(spec, (*source)->names());
+    if (!ok) return tl::make_unexpected(ok.error());
+    source = std::make_unique<GroupedSource>(std::move(*source), spec.group);
+  }
+  if (!options.limit.empty()) {
+    const auto limit = parse_limit(options.limit);
+    if (!limit) return tl::make_unexpected(limit.error());
+    source = std::make_unique<LimitedSource>(std::move(*source), *limit);
+  }
+  spec.names = (*source)->names();
+  tell_terminal(input, options);
+  return source;
+}
 
 int run_with_input(const std::string& command, const RunOptions& options, JobOptions job,
                    const InputSpec& input) {
   auto resolved = options.resolve(std::move(job));
   if (!resolved) return usage_error(command, resolved.error().message);
-  if (resolved->output_path && !options.dry_run && is_input(*resolved->output_path, input)) {
-    return usage_error(command, "-o " + *resolved->output_path +
-                                    " is the input too, which would be lost; write to another "
-                                    "file");
+  if (!options.dry_run) {
+    const auto ok =
+        check_output_files({.results = options.output, .job_log = options.job_log}, input);
+    if (!ok) return usage_error(command, ok.error().message);
   }
-  auto source = open_source(input);
-  if (source) source = options.input.sampled(std::move(*source));
+  auto source = open_input(options, resolved->job.spec, input);
   if (!source) return usage_error(command, source.error().message);
-  if (resolved->job.spec.group > 0) {
-    source = std::make_unique<GroupedSource>(std::move(*source), resolved->job.spec.group);
-  }
-  if (!options.limit.empty()) {
-    const auto limit = parse_limit(options.limit);
-    if (!limit) return usage_error(command, limit.error().message);
-    source = std::make_unique<LimitedSource>(std::move(*source), *limit);
-  }
-  resolved->job.spec.names = (*source)->names();
-  if (options.dry_run) {
-    tell_terminal(input, options);
-    if (resolved->writer.command) {
-      return dry_run_commands(**source, resolved->job.spec, options.quiet);
-    }
-    const auto told = options.broker.empty()
-                          ? tell_signature(**source, resolved->job.spec.function, options.plugins)
-                          : Result<void>();
-    if (!told) return usage_error(command, told.error().message);
-    return dry_run_tuples(**source, options.quiet);
-  }
   resolved->writer.names = resolved->job.spec.names;
   if (!options.columns.empty()) {
     auto columns = parse_columns(options.columns, resolved->writer.names);
@@ -306,7 +371,17 @@ int run_with_input(const std::string& command, const RunOptions& options, JobOpt
     resolved->job.rows_with_tuples =
         resolved->job_log.has_value() || show_parameters(resolved->writer.columns);
   }
-  tell_terminal(input, options);
+  if (options.dry_run) {
+    if (resolved->writer.command) {
+      return dry_run_commands(**source, resolved->job.spec, options.quiet);
+    }
+    const auto told = options.broker.empty()
+                          ? tell_signature(**source, resolved->job.spec.function, resolved->plugins,
+                                           resolved->own_executor)
+                          : Result<void>();
+    if (!told) return usage_error(command, told.error().message);
+    return dry_run_tuples(**source, options.quiet);
+  }
   return run_map(std::move(*resolved), std::move(*source));
 }
 

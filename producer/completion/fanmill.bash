@@ -57,7 +57,8 @@ _fanmill() {
     return
   fi
   case $command in
-    map | exec | functions | broker | worker) ;;
+    map | exec | functions | broker | worker | workers | status) ;;
+    jobs | show | cancel | pause | resume | close | forget | submit | push | gather | results | wait) ;;
     help)
       _fanmill_words "$(_fanmill_commands "$program")" "$current"
       return
@@ -110,6 +111,20 @@ _fanmill() {
     _fanmill_words "$(_fanmill_functions "$program")" "$current"
   elif [[ $command == map || $command == exec ]]; then
     _fanmill_files "$current"
+  else
+    case $command in
+      gather | results | push)
+        if ((place == 0)); then _fanmill_words "last" "$current"; else _fanmill_files "$current"; fi
+        ;;
+      submit)
+        if ((place == 0)); then
+          _fanmill_words "exec $(_fanmill_functions "$program")" "$current"
+        else
+          _fanmill_files "$current"
+        fi
+        ;;
+      jobs | show | cancel | pause | resume | close | forget | wait) _fanmill_words "last all" "$current" ;;
+    esac
   fi
 }
 

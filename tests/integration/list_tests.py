@@ -1,11 +1,14 @@
-"""Prints every integration test for CMake, a line each: module.Class.method|label|serial or parallel."""
+"""Prints every test of a folder's test_*.py for CMake, a line each: module.Class.method|label|serial or parallel.
+
+list_tests.py FOLDER: beside this one or this one; both find harness.py here.
+"""
 import os
 import pathlib
 import sys
 import unittest
 
-HERE = pathlib.Path(__file__).parent
-sys.path.insert(0, str(HERE))
+FOLDER = pathlib.Path(sys.argv[1])
+sys.path[:0] = [str(FOLDER), str(pathlib.Path(__file__).parent)]
 os.environ.setdefault("FANMILL_BIN", "/nowhere")  # listing starts nothing
 
 
@@ -19,7 +22,7 @@ def cases(suite):
 
 def main():
     loader = unittest.TestLoader()
-    for path in sorted(HERE.glob("test_*.py")):
+    for path in sorted(FOLDER.glob("test_*.py")):
         for case in cases(loader.loadTestsFromName(path.stem)):
             method = getattr(case, case._testMethodName)
             label = "slow" if getattr(method, "slow", False) else "integration"

@@ -232,7 +232,7 @@ class Refusal(PluginTest):
     def test_of_what_is_not_there_or_no_library(self):
         self.assertEqual(self.refused("--plugin", "nowhere.so"), "the plugin nowhere.so cannot be read: No such file or directory\n")
         self.write("text.so", "not a library, but a text that is long enough to be looked at as one" * 3)
-        self.assertRegex(self.refused("--plugin", "text.so"), r"^the plugin text\.so does not load: invalid ELF header\n$")
+        self.assertRegex(self.refused("--plugin", "text.so"), r"^the plugin text\.so does not load: invalid ELF header \(a plugin is a shared library: g\+\+ .*-shared -fPIC …\)\n$")
         self.assertRegex(self.refused("--plugin", "."), r"^the plugin \. does not load: ")
 
     def test_of_a_library_that_is_no_plugin(self):
@@ -246,11 +246,11 @@ class Refusal(PluginTest):
         self.assertEqual(self.call("abi_1_9", "seven", ":::", "1", "x").out(), "7\n7\n")
 
     def test_of_a_name_that_is_built_in_or_offered_twice(self):
-        self.assertRegex(self.refused("--plugin", plugin("clash")), r"clash\.so offers identity, which is built in\n$")
+        self.assertRegex(self.refused("--plugin", plugin("clash")), r"clash\.so offers identity, which is built in: give it another name\n$")
         other = self.dir / "other.so"
         other.symlink_to(plugin("types"))
         reason = self.refused("--plugin", plugin("types"), "--plugin", str(other))
-        self.assertRegex(reason, r"^the plugin \S*/other\.so offers \w+, which \S*/types\.so offers already\n$")
+        self.assertRegex(reason, r"^the plugin \S*/other\.so offers \w+, which \S*/types\.so offers already: give it another name\n$")
 
     def test_of_a_default_that_does_not_fit(self):
         self.assertRegex(self.refused("--plugin", plugin("default")), r"default\.so is no use: add: the default of by is no int\n$")

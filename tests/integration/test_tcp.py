@@ -4,10 +4,10 @@ import random
 import re
 import signal
 import socket
-import subprocess
 import unittest
 
 from harness import BIN, FanmillTest, wait_until
+from hosts import Hosts
 
 FAR = "keys/worker.join"
 
@@ -173,53 +173,7 @@ class Refusals(Broker):
         self.assertRegex(run.err(), "chmod 600 keys/broker.key")
 
 
-def namespaces_refused():
-    """Why network namespaces cannot be made here; None if they can."""
-    try:
-        made = subprocess.run(["unshare", "--net", "true"], capture_output=True, text=True)
-    except OSError as error:
-        return str(error)
-    return made.stderr.strip() or None if made.returncode else None
-
-
-REFUSED = namespaces_refused()
-
-
-@unittest.skipIf(REFUSED, "no network namespaces: %s" % REFUSED)
-class ThreeHosts(Broker):
-    """Each host is a network namespace, all of them on one bridge in a namespace of its own: nothing of it is the machine's network."""
-
-    def setUp(self):
-        super().setUp()
-        self.hosts = {}
-        self.switch = self.namespace()
-        self.run_in(self.switch, "ip", "link", "add", "bridge", "type", "bridge")
-        self.run_in(self.switch, "ip", "link", "set", "bridge", "up")
-
-    def namespace(self):
-        """The process that keeps a namespace alive; its end is the namespace's end."""
-        keeper = self.start("unshare", "--net", "sleep", "1000000")
-        mine = os.readlink("/proc/self/ns/net")
-        wait_until(lambda: os.readlink("/proc/%d/ns/net" % keeper.pid) != mine, "a network namespace")
-        return keeper
-
-    def run_in(self, keeper, *command):
-        subprocess.run(["nsenter", "--net", "--target", str(keeper.pid), *command], check=True, capture_output=True)
-
-    def host(self, name):
-        """What runs a command on a further host of that name."""
-        keeper = self.hosts[name] = self.namespace()
-        number = len(self.hosts)
-        self.run_in(self.switch, "ip", "link", "add", "to%d" % number, "type", "veth", "peer", "name", "eth0", "netns", str(keeper.pid))
-        self.run_in(self.switch, "ip", "link", "set", "to%d" % number, "master", "bridge", "up")
-        self.run_in(keeper, "ip", "address", "add", "10.77.0.%d/24" % number, "dev", "eth0")
-        self.run_in(keeper, "ip", "link", "set", "eth0", "up")
-        self.run_in(keeper, "ip", "link", "set", "lo", "up")
-        return ("nsenter", "--net", "--target", str(keeper.pid))
-
-    def plug(self, number, state):
-        self.run_in(self.switch, "ip", "link", "set", "to%d" % number, state)
-
+class ThreeHosts(Hosts, Broker):
     def test_workers_come_go_and_are_cut_off_while_a_job_runs(self):
         first, second, third, fourth = (self.host(name) for name in ("broker", "second", "third", "fourth"))
         self.start_broker("tcp://10.77.0.1:7070", prefix=first)

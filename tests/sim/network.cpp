@@ -35,7 +35,8 @@ auto wrapped(SessionId session, const Message& message) {
 }  // namespace
 
 Network::Network(World& world)
-    : world_(world), links_(world.plan.workers.size() + world.plan.producers) {}
+    : world_(world),
+      links_(world.plan.workers.size() + world.plan.producers + world.plan.observers.size()) {}
 
 PeerId Network::connect(PeerNumber peer, PeerEnd end) {
   const PeerId id{++last_id_};

@@ -13,7 +13,7 @@
 
 namespace fanmill::sim {
 
-// Peers are numbered: workers from 0, then producers.
+// Peers are numbered: workers from 0, then producers, then observers.
 using PeerNumber = std::uint32_t;
 // What a peer's end of a connection is given: a message, or that it was garbled.
 struct PeerEnd {

@@ -3,14 +3,18 @@
 //   oracle_store.cpp   writes: one record per task, proven values, nothing forgotten too early
 //   oracle_broker.cpp  the broker's messages: durability, tokens, leases, credit, windows
 //   oracle_worker.cpp  executions, reports, returns
+//   oracle_places.cpp  which worker may be given which job, priorities, pauses
 //   oracle_reader.cpp  what producers submit and take
+//   oracle_observer.cpp  other readers, pushes
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "broker/core/core.hpp"
@@ -71,6 +75,20 @@ class Oracle {
   void rows_taken(std::uint32_t ordinal, std::uint64_t cursor);
   void job_ended(std::uint32_t ordinal, const JobCounts& counts);
 
+  // ---- observers ----
+  void observer_is(InstanceId instance, std::uint32_t number);
+  void look_begins(std::uint32_t number);  // in the order recorded, from the start
+  void observer_rows(std::uint32_t number, const Rows& rows, const Blob& blob);
+  void observer_sees_end(std::uint32_t number, const JobCounts& counts);
+  // The pusher counts on its tuples before `end` and the job's tasks before `next_index`.
+  void pushed_is_heard(std::uint32_t ordinal, std::uint32_t pusher, std::uint64_t end,
+                       std::uint64_t next_index);
+  void pusher_ends(std::uint32_t ordinal, std::uint32_t pusher);
+  bool pushers_have_ended(std::uint32_t ordinal) const;
+  bool is_closed(std::uint32_t ordinal) const;
+  // Which tuple of its plan a task of the job has.
+  std::uint64_t tuple_of(std::uint32_t ordinal, std::uint64_t index) const;
+
   // At the end, of agents that live: what they have done was told.
   void check_told(InstanceId instance) const;
   bool all_ended() const;
@@ -115,16 +133,30 @@ class Oracle {
     std::uint64_t cursor{};                                    // of the next rows to arrive
     std::deque<std::pair<std::uint64_t, IndexRange>> untaken;  // (next, rows) that arrived
     std::uint64_t acked{};  // the highest cursor that the broker has heard
-    std::uint64_t window{};
     struct Sent {
       std::uint64_t next, bytes;
     };
-    std::deque<Sent> in_flight;
+    struct Window {  // of one reader's session
+      std::uint64_t bytes{};
+      std::deque<Sent> in_flight;
+    };
+    std::map<SessionId, Window> windows;
+    std::set<SessionId> submitters;  // sessions that were heard of its tuples
+    // ---- pushes ----
+    std::vector<std::uint64_t> tuples;  // of the plan, by task
+    std::vector<std::uint64_t> pushed;  // how many, by pusher
+    std::set<std::uint32_t> pushers_ended;
     JobCounts counts;
     bool ended{};
     // ---- submitting ----
     Credit credit;
     std::uint64_t accepted_heard{};
+    // ---- where and whether it may be dealt ----
+    std::string signature;          // that it was first dealt to; may be empty
+    std::uint64_t dealt_to{};       // tasks from here on were never dealt
+    std::uint64_t pause_request{};  // that the broker has heard, and no resume since
+    bool paused{};
+    std::map<SessionId, MonoTime> recalled;
   };
   struct Token {
     std::uint32_t ordinal{};
@@ -156,6 +188,7 @@ class Oracle {
     std::deque<Reported> unacknowledged;
   };
   struct Instance {
+    const WorkerPlan* plan{};
     PeerId peer;
     std::uint32_t attempt{};
     MonoTime heard{};
@@ -167,6 +200,12 @@ class Oracle {
     std::map<SessionId, std::uint64_t> received_tasks;
     MonoTime second_began{};
     std::uint64_t lists_in_second{};
+  };
+
+  struct Observer {
+    std::uint64_t cursor{};
+    std::vector<bool> seen;    // by task
+    std::vector<bool> wanted;  // of a look: recorded when it began
   };
 
   Job* job(JobId id);
@@ -182,9 +221,24 @@ class Oracle {
   void check_values(const Job& job, const broker::PutRecord& put);
   void check_failures(const Job& job, const broker::PutRecord& put);
   void hears(PeerId peer, SessionId session, const FromWorker& message);
-  void hears(const FromProducer& message);
+  void hears(SessionId session, const FromProducer& message);
   void emits_lease(SessionId session, const Lease& lease, std::uint64_t bytes);
-  void emits_rows(const Rows& rows, std::uint64_t bytes);
+  void emits_rows(SessionId session, const Rows& rows, std::uint64_t bytes);
+  void check_rows(const Job& job, const Rows& rows, const Blob& blob) const;
+  void check_pushed(Job& job, const broker::PutChunk& put);
+  const ObserverPlan* observer_at(SessionId session) const;
+  void check_place(Job& job, const Session& to, const std::string& what);
+  void hears(const Steer& steer);
+  void emits_answer(const Answer& answer);
+  struct Dealt {
+    std::uint64_t token{};
+    std::uint32_t ordinal{};
+    std::uint64_t end{};  // behind its last task
+    InstanceId instance;
+  };
+  void turn_ends();
+  void check_priority(const Dealt& dealt);
+  void check_recalled();
   void check_results(const Results& results, const Job& job);
   void check_returned(const Returned& returned, const Job& job);
 
@@ -193,12 +247,18 @@ class Oracle {
   std::uint64_t durable_ = 0;
   std::uint64_t executions_ = 0;
   std::vector<Job> jobs_;
+  std::vector<Dealt> dealt_;              // in this turn
+  std::vector<std::uint32_t> to_recall_;  // paused in this turn
   std::map<JobId, std::uint32_t> ordinals_;
   std::vector<Token> tokens_;  // by counter
   // Tokens that no heartbeat may have seen, in the order in which they were sent.
   std::map<SessionId, std::deque<std::uint64_t>> unseen_;
   std::map<SessionId, Session> sessions_;
   std::map<InstanceId, Instance> instances_;
+  std::map<InstanceId, std::uint32_t> observer_instances_;
+  std::map<SessionId, std::uint32_t> observer_sessions_;
+  std::map<std::uint32_t, Observer> observers_;
+  std::map<SessionId, std::uint64_t> steered_;  // the highest request
 };
 
 }  // namespace fanmill::sim

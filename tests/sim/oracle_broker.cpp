@@ -38,11 +38,12 @@ void Oracle::release_lost(Token& token) {
 // ---- what the broker hears ----
 
 void Oracle::broker_hears(const broker::Event& event) {
+  turn_ends();
   if (const auto* arrived = std::get_if<broker::MessageArrived>(&event)) {
     if (const auto* from = std::get_if<FromWorker>(&arrived->envelope.message)) {
       hears(arrived->peer, arrived->envelope.session, *from);
     } else {
-      hears(std::get<FromProducer>(arrived->envelope.message));
+      hears(arrived->envelope.session, std::get<FromProducer>(arrived->envelope.message));
     }
   } else if (const auto* malformed = std::get_if<broker::MalformedArrived>(&event)) {
     release_all_of(instance_at(malformed->peer));  // the third strike ends the session
@@ -145,7 +146,27 @@ void Oracle::hears(PeerId peer, SessionId session, const FromWorker& message) {
   }
 }
 
-void Oracle::hears(const FromProducer& message) {
+void Oracle::hears(SessionId session, const FromProducer& message) {
+  const auto of_tuples = [&](Job* about) {
+    if (about != nullptr) about->submitters.insert(session);
+  };
+  if (const auto* open = std::get_if<OpenJob>(&message)) {
+    for (Job& each : jobs_)
+      if (each.plan->key == open->key) of_tuples(&each);
+  } else if (const auto* submit = std::get_if<Submit>(&message)) {
+    of_tuples(job(submit->job));
+  } else if (const auto* cancel = std::get_if<CancelJob>(&message)) {
+    of_tuples(job(cancel->job));
+  } else if (const auto* close = std::get_if<CloseJob>(&message)) {
+    of_tuples(job(close->job));
+  } else if (const auto* steer = std::get_if<Steer>(&message)) {
+    // What comes behind a higher request is answered and not done.
+    std::uint64_t& highest = steered_[session];
+    if (steer->request < highest) return;
+    highest = steer->request;
+    hears(*steer);
+    return;
+  }
   JobId id;
   std::uint64_t cursor = 0;
   const auto* gather = std::get_if<Gather>(&message);
@@ -160,12 +181,14 @@ void Oracle::hears(const FromProducer& message) {
   }
   Job* of = job(id);
   if (of == nullptr) return;
-  of->acked = std::max(of->acked, cursor);
+  if (observer_at(session) == nullptr) of->acked = std::max(of->acked, cursor);
+  Job::Window& window = of->windows[session];
   if (gather != nullptr) {
-    of->window = gather->window_bytes;
-    of->in_flight.clear();
+    window.bytes = gather->window_bytes;
+    window.in_flight.clear();
   }
-  while (!of->in_flight.empty() && of->in_flight.front().next <= cursor) of->in_flight.pop_front();
+  while (!window.in_flight.empty() && window.in_flight.front().next <= cursor)
+    window.in_flight.pop_front();
 }
 
 // ---- what the broker says ----
@@ -183,17 +206,21 @@ void Oracle::broker_emits(const broker::Outgoing& out) {
     } else if (const auto* lease = std::get_if<Lease>(to_worker)) {
       const auto* source = std::get_if<broker::ChunkBytes>(&out.blob);
       emits_lease(out.session, *lease, source == nullptr ? 0 : source->bytes);
+    } else if (const auto* recall = std::get_if<Recall>(to_worker)) {
+      if (Job* of = job(recall->job)) of->recalled[out.session] = now_;
     }
     return;
   }
   const auto& to_producer = std::get<ToProducer>(out.message);
+  if (const auto* answer = std::get_if<Answer>(&to_producer)) emits_answer(*answer);
   if (const auto* rows = std::get_if<Rows>(&to_producer)) {
     Job& of = job_of(rows->job, "Rows");
     const Task& task = of.tasks[rows->first.value];
     if (task.record == 0)
       violated("rows are of recorded tasks",
                fmt::format("{} task {}", of.plan->key, rows->first.value));
-  } else if (const auto* event = std::get_if<JobEvent>(&to_producer)) {
+  } else if (const auto* event = std::get_if<JobEvent>(&to_producer);
+             event != nullptr && observer_at(out.session) == nullptr) {
     Job& of = job_of(event->job, "JobEvent");
     Task& task = of.tasks[event->index.value];
     const auto crashes = std::count_if(task.runs.begin(), task.runs.end(), [](const Run& run) {
@@ -204,7 +231,15 @@ void Oracle::broker_emits(const broker::Outgoing& out) {
       violated("only real crashes are charged",
                fmt::format("{} task {}: crash {} told, {} happened", of.plan->key,
                            event->index.value, event->attempt, crashes));
-  } else if (const auto* over = std::get_if<JobEnded>(&to_producer)) {
+  } else if (const auto* welcome = std::get_if<ProducerWelcome>(&to_producer)) {
+    const auto observer = observer_instances_.find(welcome->instance);
+    if (observer != observer_instances_.end()) observer_sessions_[out.session] = observer->second;
+  } else if (const auto* accepted = std::get_if<Accepted>(&to_producer)) {
+    Job& of = job_of(accepted->job, "Accepted");
+    if (of.submitters.count(out.session) == 0)
+      violated("a job's tuples are talked about with those who submit them", of.plan->key);
+  } else if (const auto* over = std::get_if<JobEnded>(&to_producer);
+             over != nullptr && observer_at(out.session) == nullptr) {
     Job& of = job_of(over->job, "JobEnded");
     const auto recorded = static_cast<std::uint64_t>(std::count_if(
         of.tasks.begin(), of.tasks.end(), [](const Task& task) { return task.record != 0; }));
@@ -216,24 +251,27 @@ void Oracle::broker_emits(const broker::Outgoing& out) {
                       of.plan->key, recorded, of.written, of.counts.accepted, of.acked, of.cursor));
   }
   if (const auto* rows = std::get_if<Rows>(&to_producer)) {
-    emits_rows(*rows, rows->values_bytes + rows->tuples_bytes);
+    emits_rows(out.session, *rows, rows->values_bytes + rows->tuples_bytes);
   }
 }
 
-void Oracle::emits_rows(const Rows& rows, std::uint64_t bytes) {
+void Oracle::emits_rows(SessionId session, const Rows& rows, std::uint64_t bytes) {
   Job& of = job_of(rows.job, "Rows");
-  if (of.plan->order == RowOrder::kInput && rows.first.value != rows.position)
+  const ObserverPlan* observer = observer_at(session);
+  const RowOrder order = observer == nullptr ? of.plan->order : observer->order;
+  Job::Window& window = of.windows[session];
+  if (order == RowOrder::kInput && rows.first.value != rows.position)
     violated(
         "rows stream without gaps, in order",
         fmt::format("{} rows at {} begin with {}", of.plan->key, rows.position, rows.first.value));
   std::uint64_t in_flight = bytes;
-  for (const Job::Sent& sent : of.in_flight) in_flight += sent.bytes;
+  for (const Job::Sent& sent : window.in_flight) in_flight += sent.bytes;
   // Only the values and tuples of a blob are counted here: what they say is a lower bound.
-  if (in_flight > of.window && !of.in_flight.empty())
+  if (in_flight > window.bytes && !window.in_flight.empty())
     violated("rows stay within the reader's window",
              fmt::format("{}: {} bytes of at most {} in {} messages", of.plan->key, in_flight,
-                         of.window, of.in_flight.size() + 1));
-  of.in_flight.push_back({rows.next, bytes});
+                         window.bytes, window.in_flight.size() + 1));
+  window.in_flight.push_back({rows.next, bytes});
 }
 
 void Oracle::emits_lease(SessionId session, const Lease& lease, std::uint64_t bytes) {
@@ -253,6 +291,8 @@ void Oracle::emits_lease(SessionId session, const Lease& lease, std::uint64_t by
   if (lease.count == 0 || lease.first.value + lease.count > of.written)
     violated("leases are of accepted tasks", name());
   Session& to = known->second;
+  check_place(of, to, name());
+  dealt_.push_back({counter, of.plan->ordinal, lease.first.value + lease.count, to.instance});
 
   to.used.tasks += lease.count;
   to.used.bytes += bytes;

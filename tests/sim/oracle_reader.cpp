@@ -43,6 +43,45 @@ void Oracle::producer_accepted(std::uint32_t ordinal, std::uint64_t next_index) 
                                                         of.plan->key, next_index, of.durable_next));
 }
 
+// What rows carry and say, whoever reads them.
+void Oracle::check_rows(const Job& of, const Rows& rows, const Blob& blob) const {
+  const JobPlan& plan = *of.plan;
+  const auto fail = [&](const char* invariant, TaskIndex at) {
+    violated(invariant, fmt::format("{} rows at {} [{},{}): task {}", plan.key, rows.position,
+                                    rows.first.value, rows.first.value + rows.count, at.value));
+  };
+  if (rows.first.value + rows.count > of.written) fail("rows are of submitted tasks", rows.first);
+  const std::string_view bytes = blob.view();
+  std::size_t at_value = 0;
+  const std::string_view values = bytes.substr(0, rows.values_bytes);
+  if (rows.outcome == Outcome::kSucceeded) {
+    for (std::uint64_t i = 0; i < rows.batch_count; ++i) {
+      const TaskIndex at = rows.batch_first + i;
+      const auto facts = take_value(values, at_value, plan, at.value);
+      if (!facts || facts->token != rows.token.counter) fail("rows carry their tasks' values", at);
+    }
+  }
+  if (plan.options.rows_with_tuples) {
+    if (rows.tuples_bytes > bytes.size()) fail("rows carry their tuples", rows.first);
+    const std::string_view tuples = bytes.substr(bytes.size() - rows.tuples_bytes);
+    std::size_t at_tuple = 0;
+    if (rows.tuples_skip > rows.first.value) fail("rows carry their tuples", rows.first);
+    for (std::uint64_t i = 0; i < rows.tuples_skip + rows.count; ++i)
+      if (!take_tuple(tuples, at_tuple, plan,
+                      tuple_of(plan.ordinal, rows.first.value - rows.tuples_skip + i)))
+        fail("rows carry their tuples", rows.first + i);
+  }
+
+  for (TaskIndex at = rows.first; at < rows.first + rows.count; at = at + 1) {
+    const Task& task = of.tasks[at.value];
+    if (task.record == 0 || task.record_write > durable_)
+      fail("rows are durable before they leave", at);
+    if (task.record_token != rows.token.counter || task.outcome != rows.outcome ||
+        task.dead_lettered != rows.dead_lettered)
+      fail("rows say what was recorded", at);
+  }
+}
+
 void Oracle::rows_arrive(std::uint32_t ordinal, const Rows& rows, const Blob& blob) {
   Job& of = jobs_[ordinal];
   const JobPlan& plan = *of.plan;
@@ -60,34 +99,10 @@ void Oracle::rows_arrive(std::uint32_t ordinal, const Rows& rows, const Blob& bl
   if (rows.first.value + rows.count > of.tasks.size())
     fail("rows are of submitted tasks", rows.first);
 
-  const std::string_view bytes = blob.view();
-  std::size_t at_value = 0;
-  const std::string_view values = bytes.substr(0, rows.values_bytes);
-  if (rows.outcome == Outcome::kSucceeded) {
-    for (std::uint64_t i = 0; i < rows.batch_count; ++i) {
-      const TaskIndex at = rows.batch_first + i;
-      const auto facts = take_value(values, at_value, plan, at.value);
-      if (!facts || facts->token != rows.token.counter) fail("rows carry their tasks' values", at);
-    }
-  }
-  if (plan.options.rows_with_tuples) {
-    if (rows.tuples_bytes > bytes.size()) fail("rows carry their tuples", rows.first);
-    const std::string_view tuples = bytes.substr(bytes.size() - rows.tuples_bytes);
-    std::size_t at_tuple = 0;
-    if (rows.tuples_skip > rows.first.value) fail("rows carry their tuples", rows.first);
-    for (std::uint64_t i = 0; i < rows.tuples_skip + rows.count; ++i)
-      if (!take_tuple(tuples, at_tuple, plan, rows.first.value - rows.tuples_skip + i))
-        fail("rows carry their tuples", rows.first + i);
-  }
-
+  check_rows(of, rows, blob);
   for (TaskIndex at = rows.first; at < rows.first + rows.count; at = at + 1) {
     Task& task = of.tasks[at.value];
     if (task.arrived) fail("each task is delivered once", at);
-    if (task.record == 0 || task.record_write > durable_)
-      fail("rows are durable before they leave", at);
-    if (task.record_token != rows.token.counter || task.outcome != rows.outcome ||
-        task.dead_lettered != rows.dead_lettered)
-      fail("rows say what was recorded", at);
     task.arrived = true;
     ++of.counts.accepted;
     switch (rows.outcome) {

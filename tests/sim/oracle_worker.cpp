@@ -130,6 +130,7 @@ void Oracle::agent_receives(InstanceId id, const ToWorker& message, SessionId se
 
 void Oracle::agent_announces(InstanceId id, const WorkerPlan& plan, const FromWorker& message) {
   Instance& instance = instances_[id];
+  instance.plan = &plan;
   std::optional<std::uint64_t> credit;
   if (const auto* hello = std::get_if<WorkerHello>(&message)) credit = hello->credit.tasks;
   // What is settled is known only while no report waits for its turn to be sent.

@@ -65,6 +65,15 @@ bool take_tuple(std::string_view bytes, std::size_t& at, const JobPlan& job, std
          take_pad(bytes, at, pad(job.salt, index, job.tuple_pad));
 }
 
+std::optional<std::uint64_t> tuple_at(std::string_view bytes, std::size_t at, const JobPlan& job) {
+  std::uint64_t ordinal = 0;
+  std::uint64_t found = 0;
+  if (!take_head(bytes, at, '\x93') || !take_u64(bytes, at, ordinal) ||
+      !take_u64(bytes, at, found) || ordinal != job.ordinal || found >= job.tuples)
+    return std::nullopt;
+  return found;
+}
+
 void append_value(std::string& out, const JobPlan& job, std::uint64_t index, ValueFacts facts) {
   out += '\x95';
   append_u64(out, job.ordinal);

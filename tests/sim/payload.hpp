@@ -15,6 +15,9 @@ void append_tuple(std::string& out, const JobPlan& job, std::uint64_t index);
 // Moves `at` behind the tuple of this index; false if that is not what lies there.
 bool take_tuple(std::string_view bytes, std::size_t& at, const JobPlan& job, std::uint64_t index);
 
+// Which tuple of the job lies at `at`; nothing if none does.
+std::optional<std::uint64_t> tuple_at(std::string_view bytes, std::size_t at, const JobPlan& job);
+
 struct ValueFacts {
   std::uint64_t token{};
   std::uint64_t execution{};

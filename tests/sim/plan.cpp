@@ -121,6 +121,29 @@ double serial_seconds(const JobPlan& job) {
   return all;
 }
 
+// Which workers take which jobs, in what order, and who is paused. The first worker can run
+// everything but what began with another signature than its own.
+void plan_places(Plan& plan) {
+  Random random(mix(plan.seed ^ 0x91aCe5));
+  if (random.chance(0.3)) {
+    for (std::size_t i = 0; i < plan.workers.size(); ++i)
+      if (i == 0 || random.chance(0.4)) plan.workers[i].labels = {{"gpu", "yes"}, {"zone", "a"}};
+    for (JobPlan& job : plan.jobs)
+      if (random.chance(0.5)) job.options.where = {{"gpu", "yes"}};
+  }
+  if (random.chance(0.3))
+    for (std::size_t i = 1; i < plan.workers.size(); ++i)
+      if (random.chance(0.5)) plan.workers[i].signature = random.chance(0.3) ? "" : "(x: int)";
+  if (random.chance(0.3))
+    for (JobPlan& job : plan.jobs)
+      job.options.priority = static_cast<std::int32_t>(random.between(0, 3)) - 1;
+  for (JobPlan& job : plan.jobs) {
+    if (!random.chance(0.2)) continue;
+    job.pause_after = random.magnitude(1ms, 60s);
+    job.pause_lasts = random.magnitude(10ms, 60s);
+  }
+}
+
 void plan_network(Random& random, Plan& plan) {
   plan.latency = random.magnitude(10us, 50ms);
   plan.jitter = random.chance(0.3) ? nanoseconds(0) : random.magnitude(1us, 100ms);
@@ -143,7 +166,8 @@ void plan_network(Random& random, Plan& plan) {
 }
 
 void plan_faults(Random& random, Plan& plan, double estimate) {
-  const auto peers = static_cast<std::uint32_t>(plan.workers.size()) + plan.producers;
+  const auto peers =
+      static_cast<std::uint32_t>(plan.workers.size() + plan.observers.size()) + plan.producers;
   const auto some_time = [&] {
     return nanoseconds(static_cast<std::int64_t>(1e9 * estimate * random.unit() *
                                                  (random.chance(0.3) ? random.unit() : 1.0)));
@@ -176,6 +200,53 @@ void plan_faults(Random& random, Plan& plan, double estimate) {
   add(0.2, 4, FaultKind::kDisconnect, 1ms, 2ms);
   std::stable_sort(plan.faults.begin(), plan.faults.end(),
                    [](const Fault& a, const Fault& b) { return a.at < b.at; });
+}
+
+void plan_pushers(Random& random, JobPlan& job) {
+  const std::uint64_t pushers = random.between(1, 3);
+  std::uint64_t first = 0;
+  for (std::uint64_t i = 0; i < pushers; ++i) {
+    const std::uint64_t end = job.tuples * (i + 1) / pushers;
+    job.pushers.push_back({fmt::format("push-{}", i), first, end - first});
+    first = end;
+  }
+}
+
+void plan_observers(Random& random, Plan& plan, double estimate) {
+  const auto within = [&](double part) {
+    return nanoseconds(static_cast<std::int64_t>(1e9 * estimate * part * random.unit()));
+  };
+  for (JobPlan& job : plan.jobs) {
+    if (job.options.forget_when_delivered) continue;
+    for (std::uint64_t i = random.chance(0.6) ? random.between(1, 3) : 0; i > 0; --i) {
+      ObserverPlan reader;
+      reader.role = ObserverRole::kReads;
+      reader.job = job.ordinal;
+      reader.order = static_cast<RowOrder>(random.between(0, 2));
+      reader.window = random.chance(0.5) ? random.between(100, 20'000) : limits::kGatherWindowBytes;
+      if (random.chance(0.3)) reader.read_pause = random.magnitude(1ms, 200ms);
+      reader.silent = random.chance(0.2);
+      reader.starts_after = within(random.chance(0.5) ? 1 : 0);
+      plan.observers.push_back(reader);
+    }
+    for (std::uint32_t i = 0; i < job.pushers.size(); ++i) {
+      ObserverPlan pusher;
+      pusher.role = ObserverRole::kPushes;
+      pusher.job = job.ordinal;
+      pusher.pusher = i;
+      pusher.chunk_tuples =
+          random.between(1, std::max<std::uint64_t>(2, job.pushers[i].tuples / 4));
+      pusher.starts_after = within(0.2);
+      plan.observers.push_back(pusher);
+    }
+    if (job.pushers.empty() && !random.chance(0.4)) continue;
+    ObserverPlan steerer;
+    steerer.role = ObserverRole::kSteers;
+    steerer.job = job.ordinal;
+    for (std::uint64_t i = random.between(0, 3); i > 0; --i)
+      steerer.pauses.emplace_back(within(0.5), random.magnitude(1ms, 10s));
+    plan.observers.push_back(steerer);
+  }
 }
 
 }  // namespace
@@ -232,6 +303,7 @@ Plan make_plan(std::uint64_t seed) {
     for (std::uint64_t j = random.between(1, 2); j > 0; --j)
       plan.jobs.push_back(make_job(random, ordinal++, p, crashes));
   }
+  plan_places(plan);
   plan_network(random, plan);
   plan.producer_window_tasks =
       random.chance(0.3) ? random.between(20, 2000) : limits::kProducerWindowTasks;
@@ -239,18 +311,30 @@ Plan make_plan(std::uint64_t seed) {
       random.chance(0.2) ? random.between(5'000, 100'000) : limits::kProducerWindowBytes;
   plan.results_cap = random.chance(0.25) ? random.between(1'000, 50'000) : limits::kResultsCap;
 
+  Random others(mix(seed ^ 0x0b5e));
+  for (JobPlan& job : plan.jobs)
+    if (!job.options.forget_when_delivered && others.chance(0.5)) plan_pushers(others, job);
+
   double serial = 0;
   double feeding = 0;
   double retrying = 0;
+  double pausing = 0;
   for (const JobPlan& job : plan.jobs) {
-    serial += serial_seconds(job) *
-              (job.options.spec.function == "rare" ? 1.0 * slots / plan.workers[0].slots : 1.0);
+    // Where only some workers take it, it may be one slot.
+    std::uint32_t own = 0;
+    for (const WorkerPlan& worker : plan.workers)
+      own = own == 0 ? worker.slots : std::min(own, worker.slots);
+    const bool choosy = job.options.spec.function == "rare" || !job.options.where.empty() ||
+                        plan.workers.front().signature != plan.workers.back().signature;
+    serial += serial_seconds(job) * (choosy ? 1.0 * slots / own : 1.0);
+    if (job.pause_after) pausing = std::max(pausing, seconds(*job.pause_after + job.pause_lasts));
     const double chunks = static_cast<double>(job.tuples / job.chunk_tuples + 1);
     feeding = std::max(
         feeding, chunks * seconds(job.feed_pause) + static_cast<double>(job.closes_late_ms) / 1e3);
     retrying = std::max(retrying, 2.0 * (1 << job.options.retries));
   }
   const double estimate = std::clamp(serial / slots + feeding, 0.05, 300.0);
+  plan_observers(others, plan, estimate);
   if (!random.chance(0.15)) plan_faults(random, plan, estimate);
   nanoseconds horizon(static_cast<std::int64_t>(1e9 * estimate));
   for (const Fault& fault : plan.faults) horizon = std::max(horizon, fault.at + fault.lasts);
@@ -261,19 +345,29 @@ Plan make_plan(std::uint64_t seed) {
                       plan.producer_window_bytes < limits::kProducerWindowBytes ||
                       plan.results_cap < limits::kResultsCap;
   plan.liveness = nanoseconds(static_cast<std::int64_t>(
-      1e9 * (240 + 3 * serial / (narrow ? 1 : slots) + 2 * feeding + retrying)));
+      1e9 * (240 + 3 * serial / (narrow ? 1 : slots) + 2 * feeding + retrying + 2 * pausing)));
   for (const JobPlan& job : plan.jobs) {
     // A window of a few rows costs a round trip each; a reader who waits costs more.
     const nanoseconds round =
         4 * (plan.latency + plan.jitter + plan.turn_delay + plan.commit_max) + job.read_pause;
     plan.liveness += round * static_cast<std::int64_t>(job.tuples);
   }
+  // Others say again what was lost, one after the other, and look more than once.
+  for (const ObserverPlan& observer : plan.observers) {
+    const std::uint64_t tuples = plan.jobs[observer.job].tuples;
+    const nanoseconds round = 4 * (plan.latency + plan.jitter + plan.turn_delay + plan.commit_max);
+    plan.liveness += (round + observer.read_pause) * static_cast<std::int64_t>(2 * tuples) +
+                     observer.starts_after;
+    for (const auto& [at, lasts] : observer.pauses) plan.liveness += at + lasts + 10s;
+  }
   return plan;
 }
 
 std::string Plan::text() const {
   std::string all = fmt::format("seed {}: {} workers (slots", seed, workers.size());
-  for (const WorkerPlan& worker : workers) all += fmt::format(" {}", worker.slots);
+  for (const WorkerPlan& worker : workers)
+    all += fmt::format(" {}{}{}", worker.slots, worker.labels.empty() ? "" : " gpu=yes ",
+                       worker.signature == "(...)" ? "" : "'" + worker.signature + "'");
   all += fmt::format(
       "), {} producers, latency {:.6f}+{:.6f} s, loss {}, repeat {}, reorder {}, garble {}, turn "
       "{:.6f} s, "
@@ -291,6 +385,23 @@ std::string Plan::text() const {
         job.options.rows_with_tuples ? ", with tuples" : "", job.options.retries, job.crash_limit(),
         job.fail_once, job.fail, job.crash_once, job.crash, job.options.spec.time_limit_ms,
         job.cancel_after ? ", cancelled" : "");
+    all += fmt::format("    priority {}{}{}\n", job.options.priority,
+                       job.options.where.empty() ? "" : ", where gpu=yes",
+                       job.pause_after
+                           ? fmt::format(", paused at {:.3f} s for {:.3f} s",
+                                         seconds(*job.pause_after), seconds(job.pause_lasts))
+                           : "");
+  }
+  for (const ObserverPlan& observer : observers) {
+    all += fmt::format("  somebody {} job-{} after {:.3f} s",
+                       observer.role == ObserverRole::kReads    ? "reads"
+                       : observer.role == ObserverRole::kPushes ? "pushes to"
+                                                                : "steers",
+                       observer.job, seconds(observer.starts_after));
+    if (observer.role == ObserverRole::kReads)
+      all += fmt::format(", order {}, window {}{}", static_cast<int>(observer.order),
+                         observer.window, observer.silent ? ", silent" : "");
+    all += "\n";
   }
   return all;
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "proto/messages.hpp"
@@ -21,6 +22,13 @@ enum class Behaviour : std::uint8_t {
   kHangs,  // far beyond the job's time limit
 };
 
+// Who pushes tuples [first, first + tuples) of a job, whatever indexes these are given.
+struct PusherPlan {
+  std::string key;
+  std::uint64_t first{};
+  std::uint64_t tuples{};
+};
+
 struct JobPlan {
   std::uint32_t ordinal{};
   std::uint32_t producer{};
@@ -33,6 +41,8 @@ struct JobPlan {
   nanoseconds read_pause{};      // before rows are taken care of
   std::optional<nanoseconds> cancel_after;
   std::uint64_t cancel_grace_ms{};
+  std::optional<nanoseconds> pause_after;  // by somebody
+  nanoseconds pause_lasts{};
   std::uint64_t closes_late_ms{};  // the source stays open and idle
   // Durations: most tasks take `usual`, one in `rare_every` takes `rare`.
   nanoseconds usual{};
@@ -43,6 +53,8 @@ struct JobPlan {
   std::uint32_t tuple_pad{}, value_pad{};  // longest padding
   std::uint64_t salt{};
 
+  std::vector<PusherPlan> pushers;  // none: its producer submits them all
+
   Behaviour behaviour(std::uint64_t index) const;
   nanoseconds duration(std::uint64_t index) const;
   std::uint32_t crash_limit() const;
@@ -52,7 +64,27 @@ struct WorkerPlan {
   std::uint32_t slots{};
   Credit window;
   std::vector<std::string> functions;
+  std::string signature = "(...)";  // of all of them
+  std::vector<Label> labels;
   nanoseconds starts_after{};
+};
+
+// Somebody else at a job that is kept.
+enum class ObserverRole : std::uint8_t { kReads, kPushes, kSteers };
+struct ObserverPlan {
+  ObserverRole role{};
+  std::uint32_t job{};
+  nanoseconds starts_after{};
+  // Reads.
+  RowOrder order{};
+  std::uint64_t window{};
+  nanoseconds read_pause{};
+  bool silent{};  // takes what the window allows, and no more
+  // Pushes.
+  std::uint32_t pusher{};
+  std::uint64_t chunk_tuples{};
+  // Steers: pauses the job then, for so long.
+  std::vector<std::pair<nanoseconds, nanoseconds>> pauses;
 };
 
 enum class FaultKind : std::uint8_t {
@@ -79,6 +111,7 @@ struct Plan {
   std::uint32_t producers{};
   std::vector<JobPlan> jobs;
   std::vector<std::uint64_t> reader_windows;  // by producer
+  std::vector<ObserverPlan> observers;
 
   // Network.
   nanoseconds latency{};

@@ -70,7 +70,8 @@ bool SimExecutor::take_incoming() {
         violated("executors know the jobs of their work", work.job->key);
       for (std::uint32_t i = 0; i < work.frame.skip; ++i)
         if (!take_tuple(work.blob.view(), work.at, *work.job,
-                        work.frame.first.value - work.frame.skip + i))
+                        world_.oracle.tuple_of(work.job->ordinal,
+                                               work.frame.first.value - work.frame.skip + i)))
           violated("executors are given the tuples of their tasks",
                    fmt::format("{} skipping before {}", work.job->key, work.frame.first.value));
       queue_.push_back(std::move(work));
@@ -90,7 +91,8 @@ void SimExecutor::go() {
       return;
     }
     started_ = position + 1;
-    if (!take_tuple(work.blob.view(), work.at, *work.job, index))
+    if (!take_tuple(work.blob.view(), work.at, *work.job,
+                    world_.oracle.tuple_of(work.job->ordinal, index)))
       violated("executors are given the tuples of their tasks",
                fmt::format("{} task {}", work.job->key, index));
     const std::uint32_t crashed = world_.oracle.crashed_before(work.job->ordinal, index);

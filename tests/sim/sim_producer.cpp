@@ -31,6 +31,10 @@ SimProducer::SimProducer(World& world, std::uint32_t number)
     feed.plan = &plan;
     feed.handle = session_.open(plan.key, plan.options, plan.order, world.now());
     if (plan.cancel_after) feed.cancel_at = world.now() + *plan.cancel_after;
+    if (plan.pause_after) {
+      feed.pause_at = world.now() + *plan.pause_after;
+      feed.resume_at = *feed.pause_at + plan.pause_lasts;
+    }
     feeds_.push_back(feed);
   }
   turn_at(world.now());
@@ -74,6 +78,7 @@ void SimProducer::turn() {
       continue;
     }
     world_.oracle.producer_hears(waiting.envelope->message);
+    if (waiting.envelope->session != SessionId{}) last_session_ = waiting.envelope->session;
     session_.message(*waiting.envelope, waiting.blob, world_.now());
   }
   session_.tick(world_.now());
@@ -95,13 +100,15 @@ void SimProducer::feed(Feed& feed) {
       turn_at(*feed.cancel_at);
     }
   }
-  while (!feed.cancelled && feed.next < feed.plan->tuples && now >= feed.feed_at &&
+  pause_and_resume(feed);
+  const bool submits = feed.plan->pushers.empty();
+  while (submits && !feed.cancelled && feed.next < feed.plan->tuples && now >= feed.feed_at &&
          session_.may_submit(feed.handle)) {
     submit_chunk(feed);
     feed.feed_at = now + feed.plan->feed_pause;
   }
-  if (feed.next < feed.plan->tuples && feed.feed_at > now) turn_at(feed.feed_at);
-  if (!feed.cancelled && !feed.closed && feed.next == feed.plan->tuples) {
+  if (submits && feed.next < feed.plan->tuples && feed.feed_at > now) turn_at(feed.feed_at);
+  if (submits && !feed.cancelled && !feed.closed && feed.next == feed.plan->tuples) {
     if (!feed.close_at) feed.close_at = now + std::chrono::milliseconds(feed.plan->closes_late_ms);
     if (now >= *feed.close_at) {
       feed.closed = true;
@@ -111,6 +118,23 @@ void SimProducer::feed(Feed& feed) {
     }
   }
   world_.oracle.producer_accepted(feed.plan->ordinal, session_.accepted(feed.handle));
+}
+
+// Messages may be lost, and come late: each is said again, and the last word is to go on.
+void SimProducer::pause_and_resume(Feed& feed) {
+  const MonoTime now = world_.now();
+  if (!feed.pause_at) return;
+  if (now < *feed.pause_at) {
+    turn_at(*feed.pause_at);
+    return;
+  }
+  feed.pause_at = now + 3s;
+  turn_at(*feed.pause_at);
+  const auto id = world_.oracle.id_of(feed.plan->ordinal);
+  if (!id || connection_ == PeerId{}) return;
+  const Steering action = now < feed.resume_at ? Steering::kPause : Steering::kResume;
+  const Steer steer{(std::uint64_t{number_} << 32) | ++steered_, {*id}, action, 0};
+  world_.network->to_broker(connection_, last_session_, FromProducer{steer}, {});
 }
 
 void SimProducer::submit_chunk(Feed& feed) {

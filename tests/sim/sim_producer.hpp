@@ -32,8 +32,10 @@ class SimProducer {
     bool ended = false;
     std::optional<MonoTime> close_at;
     std::optional<MonoTime> cancel_at;
-    std::uint64_t arrived = 0;  // cursor behind the last rows
-    bool reading = false;       // a wake-up to take care of rows is on its way
+    std::optional<MonoTime> pause_at;  // and then again, until it is to go on
+    MonoTime resume_at{};              // and then again, until it has ended
+    std::uint64_t arrived = 0;         // cursor behind the last rows
+    bool reading = false;              // a wake-up to take care of rows is on its way
   };
   struct Waiting {
     std::optional<Envelope<ToProducer>> envelope;  // nothing: it was garbled
@@ -45,6 +47,7 @@ class SimProducer {
   void turn();
   void feed(Feed& feed);
   void submit_chunk(Feed& feed);
+  void pause_and_resume(Feed& feed);
   void notice(const producer::Notice& notice);
   void carry_out();
   void reconnect();
@@ -55,6 +58,8 @@ class SimProducer {
   std::vector<Feed> feeds_;
   PeerId connection_;
   std::vector<Waiting> inbox_;
+  SessionId last_session_;  // that the broker named
+  std::uint64_t steered_ = 0;
   bool connected_told_ = true;
   std::optional<MonoTime> turn_at_;
   std::uint64_t turn_number_ = 0;

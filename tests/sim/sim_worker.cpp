@@ -189,13 +189,16 @@ void SimWorker::begin_executor(std::uint32_t slot) {
   executor::Hello hello;
   hello.version = kExecutorProtocolVersion;
   hello.uses_page = true;
-  for (const std::string& function : plan_.functions) hello.offers.push_back({function, "(...)"});
+  for (const std::string& function : plan_.functions)
+    hello.offers.push_back({function, plan_.signature});
   executor_says(slot, world_.random.magnitude(200us, 20ms), worker::ExecutorReady{slot, hello});
 }
 
 bool SimWorker::carry_out(worker::AgentDuties duties) {
   bool again = false;
   if (duties.reconnect) reconnect();
+  for (worker::ToSend& send : duties.send)
+    if (auto* hello = std::get_if<WorkerHello>(&send.message)) hello->labels = plan_.labels;
   for (const worker::ToSend& send : duties.send)
     world_.oracle.agent_emits(instance_, send.message, send.session);
   for (const worker::ToSend& send : duties.send) {
@@ -235,6 +238,7 @@ bool SimWorker::carry_out(worker::AgentDuties duties) {
                      step(worker::ExecutorFreed{d.slot, from});
                      again = true;
                    },
+                   [](const worker::TellStopped&) {},
                    [&](const worker::KillExecutor& d) {
                      if (auto& executor = slots_[d.slot].executor)
                        executor->kill(9, RunState::kCrashed);

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "tests/sim/network.hpp"
 #include "tests/sim/sim_broker.hpp"
+#include "tests/sim/sim_observer.hpp"
 #include "tests/sim/sim_producer.hpp"
 #include "tests/sim/sim_worker.hpp"
 
@@ -21,6 +24,8 @@ World::World(const Plan& given, Trace& traced)
     workers.push_back(std::make_unique<SimWorker>(*this, i));
   for (std::uint32_t i = 0; i < plan.producers; ++i)
     producers.push_back(std::make_unique<SimProducer>(*this, i));
+  for (std::uint32_t i = 0; i < plan.observers.size(); ++i)
+    observers.push_back(std::make_unique<SimObserver>(*this, i));
 }
 
 World::~World() = default;
@@ -60,15 +65,23 @@ void World::begin_fault(const Fault& fault) {
       tell([&] { return fmt::format("peer {} loses its connection", fault.target); });
       if (peer_is_worker) {
         workers[fault.target]->disconnect();
+      } else if (const std::size_t i = fault.target - workers.size(); i < producers.size()) {
+        producers[i]->disconnect();
       } else {
-        producers[fault.target - workers.size()]->disconnect();
+        network->cut(fault.target);
       }
       break;
   }
 }
 
+bool World::all_over() const {
+  return oracle.all_ended() &&
+         std::all_of(observers.begin(), observers.end(),
+                     [](const auto& observer) { return observer->is_done(); });
+}
+
 void World::serve_until(MonoTime time) {
-  while (!events.empty() && events.next() <= time && !oracle.all_ended()) {
+  while (!events.empty() && events.next() <= time && !all_over()) {
     if (events.served() > kEventsMax)
       violated("nobody turns in a circle", fmt::format("{} events", events.served()));
     oracle.time_is(events.next());
@@ -83,10 +96,11 @@ void World::run() {
   calm = true;
   tell([] { return std::string("the faults have stopped"); });
   serve_until(begin + plan.horizon + plan.liveness);
-  if (!oracle.all_ended()) {
+  if (!all_over()) {
     std::string states = oracle.what_is_missing();
     for (const auto& worker : workers) states += "\n    " + worker->text();
     for (const auto& producer : producers) states += "\n    " + producer->text();
+    for (const auto& observer : observers) states += "\n    " + observer->text();
     for (const auto& worker : broker->core().view().workers)
       states += fmt::format("\n    broker: {} session {:x}, {} tasks leased in {}", worker.name,
                             worker.session.value, worker.leased_tasks, worker.leases);

@@ -16,6 +16,7 @@ class Network;
 class SimBroker;
 class SimWorker;
 class SimProducer;
+class SimObserver;
 
 struct World {
   World(const Plan& given, Trace& traced);
@@ -36,6 +37,7 @@ struct World {
   std::unique_ptr<SimBroker> broker;
   std::vector<std::unique_ptr<SimWorker>> workers;
   std::vector<std::unique_ptr<SimProducer>> producers;
+  std::vector<std::unique_ptr<SimObserver>> observers;
 
   MonoTime now() const { return events.now(); }
   InstanceId next_instance() { return {mix(plan.seed ^ ++instances) | 1}; }
@@ -48,6 +50,7 @@ struct World {
   void run();
 
  private:
+  bool all_over() const;
   void begin_fault(const Fault& fault);
   void serve_until(MonoTime time);
   void check_the_end();

@@ -58,7 +58,7 @@ class Sleep : public Function {
     const auto seconds = arguments_.duration(*values, 0);
     if (!seconds) return tl::make_unexpected(seconds.error());
     sleep_for(*seconds);
-    call.values->push_back(kNil);
+    call.value->push_back(kNil);
     return {};
   }
 
@@ -78,7 +78,7 @@ class SleepPrint : public Function {
     sleep_for(*seconds);
     line.push_back('\n');
     std::fwrite(line.data(), 1, line.size(), stdout);
-    call.values->push_back(kNil);
+    call.value->push_back(kNil);
     return {};
   }
 
@@ -90,7 +90,7 @@ class SleepPrint : public Function {
 class Echo : public Function {
  public:
   tl::expected<void, Failure> call(Call& call) override {
-    call.values->append(call.tuple.bytes);
+    call.value->append(call.tuple.bytes);
     return {};
   }
 };
@@ -104,11 +104,11 @@ class Identity : public Function {
       return tl::make_unexpected(bad_arguments("identity", "(value)", "the tuple is empty"));
     }
     if (tuple.count > 1) {
-      call.values->append(tuple.bytes);
+      call.value->append(tuple.bytes);
     } else if (tuple.named) {
-      call.values->append(tuple.elements().front());
+      call.value->append(tuple.elements().front());
     } else {
-      call.values->append(tuple.body);
+      call.value->append(tuple.body);
     }
     return {};
   }

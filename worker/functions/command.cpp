@@ -168,11 +168,13 @@ tl::expected<void, Failure> Command::call(Call& call) {
   request.death_signal = SIGKILL;
   request.group = scope_.command_group;
 
+  if (scope_.command_job != nullptr) scope_.command_job->store(call.job.value);
   // Its errors are read here as they come, and by the agent if the command ends this process.
   park(scope_.parking.in, err.read.get());
   Run run;
   run.process = spawn(request);
   if (run.process.error != 0) {
+    if (scope_.command_job != nullptr) scope_.command_job->store(0);
     take_parked(scope_.parking.out);
     return not_started(run.process, program);
   }
@@ -181,6 +183,10 @@ tl::expected<void, Failure> Command::call(Call& call) {
   run.out = std::move(out.read);
   run.err = std::move(err.read);
   output_.clear();
+  // Stopped before there was a process to tell.
+  if (scope_.stopped_job != nullptr && scope_.stopped_job->load() == call.job.value) {
+    kill(-run.process.pid, SIGTERM);
+  }
 
   read_to_the_end(run);
   take_parked(scope_.parking.out);
@@ -190,6 +196,7 @@ tl::expected<void, Failure> Command::call(Call& call) {
   kill(-run.process.pid, SIGKILL);
   siginfo_t ended{};
   waitid(P_PID, static_cast<id_t>(run.process.pid), &ended, WEXITED | WNOWAIT);
+  if (scope_.command_job != nullptr) scope_.command_job->store(0);
   if (scope_.command_group != nullptr) scope_.command_group->store(0);
   waitid(P_PID, static_cast<id_t>(run.process.pid), &ended, WEXITED);
   return judge(run, ended, call);
@@ -253,7 +260,7 @@ void Command::read_err(Run& run) {
 tl::expected<void, Failure> Command::judge(const Run& run, const siginfo_t& ended, Call& call) {
   const bool exited = ended.si_code == CLD_EXITED;
   if (exited && ended.si_status == 0 && !run.too_long) {
-    append_text_or_bytes(*call.values, output_);
+    append_text_or_bytes(*call.value, output_);
   } else {
     HeadTail kept;
     kept.append(output_);

@@ -24,7 +24,7 @@ struct Call {
   AttemptToken token;
   std::uint32_t attempt = 1;
   JobId job;
-  std::string* values = nullptr;  // exactly one msgpack value is appended on success
+  std::string* value = nullptr;  // empty; exactly one msgpack value is put here on success
   // What the function captured by itself; what it prints is captured around it.
   std::string out;
   std::string err;
@@ -37,15 +37,19 @@ struct Call {
 class Function {
  public:
   virtual ~Function() = default;
-  // Failure is a value; what was appended to `values` before it is taken away by the caller. An
-  // exception that leaves call() fails the task with its text.
+  // Failure is a value; what is in `value` then does not count. An exception that leaves call()
+  // fails the task with its text.
   virtual tl::expected<void, Failure> call(Call& call) = 0;
 };
 
 // What an executor gives the functions that start processes.
 struct ProcessScope {
   std::atomic<std::int32_t>* command_group = nullptr;  // told the group that runs, 0 between
-  int agent_socket = -1;                               // hung up: the agent is gone
+  // The job whose running tasks are to end, and a place for the job whose command runs: whoever
+  // writes the first sends SIGTERM to a command of that job that runs already.
+  const std::atomic<std::uint64_t>* stopped_job = nullptr;
+  std::atomic<std::uint64_t>* command_job = nullptr;
+  int agent_socket = -1;   // hung up: the agent is gone
   std::uint32_t slot = 1;  // of the worker's slots, the one that this executor serves; from 1
   ParkingPlace parking;    // for the pipe of the command that runs
   int errors = -1;         // a file in memory, for commands' stderr; the caller empties it

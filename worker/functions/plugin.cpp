@@ -33,7 +33,7 @@ constexpr std::size_t kFunctionBytesMin = offsetof(fanmill_function, destroy) + 
 
 // The call that runs, as its plugin's `host`.
 struct Host {
-  std::string* values = nullptr;
+  std::string* value = nullptr;
   std::string failure;
   const executor::Page* page = nullptr;
   std::uint64_t job = 0;
@@ -43,7 +43,7 @@ struct Host {
 Host& host_of(void* host) { return *static_cast<Host*>(host); }
 
 void append(void* host, const char* bytes, std::size_t count) {
-  if (host_of(host).values != nullptr) host_of(host).values->append(bytes, count);
+  if (host_of(host).value != nullptr) host_of(host).value->append(bytes, count);
 }
 
 void take_failure(void* host, const char* text, std::size_t length) {
@@ -148,7 +148,7 @@ class PluginFunction : public Function {
   }
 
   tl::expected<void, Failure> call(Call& call) override {
-    host_.values = call.values;
+    host_.value = call.value;
     host_.job = call.job.value;
     if (!is_created_) {
       if (auto made = create(); !made) return made;
@@ -166,14 +166,13 @@ class PluginFunction : public Function {
     call_.token_epoch = call.token.epoch;
     if (limit_.count() > 0) call_.deadline_ns = deadline();
 
-    const std::size_t before = call.values->size();
     const int answer = offered_.abi->call(offered_.abi, instance_, &call_);
     if (host_.has_logged) {
       host_.has_logged = false;
       call.has_printed = true;
     }
     if (answer != FANMILL_OK) return failed(call, answer);
-    if (!is_one_value(std::string_view(*call.values).substr(before))) {
+    if (!is_one_value(*call.value)) {
       return failure(ErrorCode::kFunctionFailed,
                      offered_.offer.name +
                          ": what it appended is not one msgpack value, or is nested too deeply");
@@ -255,6 +254,17 @@ tl::unexpected<Error> refuse(const std::string& file, const std::string& why) {
   return fail(ErrorCode::kUsage, "the plugin " + file + " " + why);
 }
 
+bool is_elf(const std::string& file) {
+  char magic[4] = {};
+  const int descriptor = open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0) return false;
+  const ssize_t count = read(descriptor, magic, sizeof magic);
+  close(descriptor);
+  return count == sizeof magic && std::string_view(magic, sizeof magic) ==
+                                      "\x7f"
+                                      "ELF";
+}
+
 Result<const fanmill_plugin*> load(const std::string& file) {
   if (access(file.c_str(), R_OK) != 0) {
     return refuse(file, std::string("cannot be read: ") + strerror(errno));
@@ -265,6 +275,7 @@ Result<const fanmill_plugin*> load(const std::string& file) {
   if (library == nullptr) {
     std::string why = dlerror();
     if (why.starts_with(path + ": ")) why.erase(0, path.size() + 2);
+    if (!is_elf(file)) why += " (a plugin is a shared library: g++ -std=c++20 -shared -fPIC …)";
     return refuse(file, "does not load: " + why);
   }
   const auto entry =
@@ -320,8 +331,10 @@ Result<void> add_plugin(Registry& registry, const std::string& file, const execu
       return refuse(file, "gives " + name + " no proper signature: " + signature.error().message);
     }
     if (const std::string* origin = registry.origin_of(name)) {
+      if (*origin == file) return refuse(file, "is given twice; once is enough");
       return refuse(file, "offers " + name + ", which " +
-                              (origin->empty() ? "is built in" : *origin + " offers already"));
+                              (origin->empty() ? "is built in" : *origin + " offers already") +
+                              ": give it another name");
     }
     for (const Offered& before : offered) {
       if (before.offer.name == name) return refuse(file, "offers " + name + " twice");

@@ -6,6 +6,12 @@
 
 namespace fanmill::broker {
 
+JobOptions kept_job() {
+  JobOptions options;
+  options.spec.function = "f";
+  return options;
+}
+
 JobOptions map_job() {
   JobOptions options;
   options.spec.function = "f";
@@ -33,6 +39,7 @@ void Stage::collect() {
   Duties duties = core_.take_duties(now_);
   core_.check_invariants();
   wake_at_ = duties.wake_at;
+  news_.insert(news_.end(), duties.news.begin(), duties.news.end());
   for (const StoreWrite& write : duties.writes) {
     ++writes_;
     lines_.push_back("write " + text_of(write));
@@ -48,6 +55,9 @@ void Stage::deliver(const Outgoing& out, const char* when) {
   const std::string to = name_of(out.peer);
   if (const auto* message = std::get_if<ToProducer>(&out.message)) {
     lines_.push_back(std::string(when) + " " + to + ": " + text_of(*message));
+    if (std::holds_alternative<Answer>(*message)) answer_ = std::get<Blob>(out.blob);
+    if (const auto* opened = std::get_if<JobOpened>(message))
+      tuples_digest_ = opened->tuples_digest;
     const auto it = producers_.find(to);
     if (it != producers_.end() && std::holds_alternative<ProducerWelcome>(*message))
       it->second.session = out.session;
@@ -185,6 +195,9 @@ FakeProducer& Stage::add_producer(const std::string& name) {
   if (!fake.peer.value) fake.hello.instance = {1000 + peers_};
   fake.peer = {++peers_};
   names_[fake.peer] = name;
+  fake.hello.user = name;
+  fake.hello.host = "h";
+  fake.hello.pid = 1;
   ++fake.hello.attempt;
   step(MessageArrived{fake.peer, {{}, FromProducer{fake.hello}}, {}});
   return fake;
@@ -231,6 +244,34 @@ void Stage::gather(const std::string& name, std::uint64_t job, std::uint64_t cur
 void Stage::ack(const std::string& name, std::uint64_t job, std::uint64_t cursor) {
   const FakeProducer& fake = producers_.at(name);
   step(MessageArrived{fake.peer, {fake.session, FromProducer{GatherAck{job_id(job), cursor}}}, {}});
+}
+
+void Stage::push(const std::string& name, std::uint64_t job, const std::string& key,
+                 std::uint64_t sequence, std::uint64_t count, std::uint64_t tuple_bytes) {
+  const FakeProducer& fake = producers_.at(name);
+  Push push{job_id(job), key, sequence, count, {}};
+  for (std::uint64_t at = 0; at < count; at += limits::kBlockTuplesMax) {
+    const auto tuples = std::min<std::uint64_t>(limits::kBlockTuplesMax, count - at);
+    push.blocks.push_back(
+        {static_cast<std::uint32_t>(tuples), static_cast<std::uint32_t>(tuples * tuple_bytes)});
+  }
+  step(MessageArrived{fake.peer,
+                      {fake.session, FromProducer{push}},
+                      Blob::from(std::string(count * tuple_bytes, 't'))});
+}
+
+void Stage::ask(const std::string& name, Topic topic, const std::string& selector) {
+  const FakeProducer& fake = producers_.at(name);
+  step(MessageArrived{
+      fake.peer, {fake.session, FromProducer{Ask{++requests_, topic, selector}}}, {}});
+}
+
+void Stage::steer(const std::string& name, Steering action, const std::vector<std::uint64_t>& jobs,
+                  std::uint64_t grace_ms) {
+  const FakeProducer& fake = producers_.at(name);
+  Steer steer{++requests_, {}, action, grace_ms};
+  for (const std::uint64_t job : jobs) steer.jobs.push_back(job_id(job));
+  step(MessageArrived{fake.peer, {fake.session, FromProducer{steer}}, {}});
 }
 
 void Stage::goodbye(const std::string& name) {

@@ -11,6 +11,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "broker/core/core.hpp"
@@ -74,6 +75,18 @@ class Stage {
               RowOrder order = RowOrder::kInput, std::uint64_t window = 1 << 20);
   void ack(const std::string& name, std::uint64_t job, std::uint64_t cursor);
 
+  void push(const std::string& name, std::uint64_t job, const std::string& key,
+            std::uint64_t sequence, std::uint64_t count, std::uint64_t tuple_bytes = 4);
+  void ask(const std::string& name, Topic topic, const std::string& selector = {});
+  void steer(const std::string& name, Steering action, const std::vector<std::uint64_t>& jobs,
+             std::uint64_t grace_ms = 0);
+  // What the last Answer held: msgpack.
+  const Blob& answer() const { return answer_; }
+  // As the last JobOpened said.
+  std::uint64_t tuples_digest() const { return tuples_digest_; }
+  // Lines for the log since the last call.
+  std::vector<std::string> news() { return std::exchange(news_, {}); }
+
   void goodbye(const std::string& name);
   void gone(const std::string& name);
   void strange(const FromWorker& message, std::uint64_t session);  // from a peer nobody knows
@@ -105,9 +118,15 @@ class Stage {
   std::uint64_t writes_ = 0;
   std::optional<MonoTime> wake_at_;
   std::vector<std::string> lines_;
+  std::vector<std::string> news_;
+  Blob answer_;
+  std::uint64_t tuples_digest_ = 0;
+  std::uint64_t requests_ = 0;
 };
 
-// Options of a job of function "f" whose rows are forgotten once delivered.
+// Options of a job of function "f" whose rows are forgotten once delivered, and of one that is
+// kept.
 JobOptions map_job();
+JobOptions kept_job();
 
 }  // namespace fanmill::broker

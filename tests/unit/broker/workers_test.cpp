@@ -223,5 +223,49 @@ TEST(WorkersRecall, EndsWhereTheIdleSlotCannotTakeWhatComesBack) {
   EXPECT_LE(recalls, 2U);
 }
 
+TEST(WorkersCancel, IsSaidWithEveryHeartbeatAndWhatIsLeftOfTheGrace) {
+  Stage stage;
+  set_up(stage, 1, 2);
+  stage.cancel("p", 1, 5000);
+  EXPECT_THAT(stage.take({"stop-job"}), ElementsAre("after w: stop-job 1 grace=5000ms"));
+  stage.pass(2s);
+  stage.heartbeat("w");
+  EXPECT_THAT(stage.take({"stop-job"}), ElementsAre("after w: stop-job 1 grace=3000ms"));
+  stage.cancel("p", 1, 5000);  // a repetition
+  EXPECT_THAT(stage.take({"stop-job"}), ElementsAre("after w: stop-job 1 grace=3000ms"));
+  stage.pass(2s);
+  stage.cancel("p", 1, 0);  // somebody will not wait
+  EXPECT_THAT(stage.take({"stop-job"}), ElementsAre("after w: stop-job 1 grace=0ms"));
+  stage.pass(2s);
+  stage.heartbeat("w");
+  EXPECT_THAT(stage.take({"stop-job"}), ElementsAre("after w: stop-job 1 grace=0ms"));
+}
+
+TEST(WorkersCancel, ReachesAWorkerThatComesBackWithTasksOfIt) {
+  Stage stage;
+  set_up(stage, 1, 2);
+  stage.gone("w");
+  stage.cancel("p", 1, 5000);
+  stage.skip();
+  stage.pass(1s);
+  stage.reconnect("w", {1});
+  stage.skip();
+  stage.heartbeat("w");
+  EXPECT_THAT(stage.take({"stop-job"}), ElementsAre("after w: stop-job 1 grace=4000ms"));
+}
+
+TEST(WorkersCancel, EndsTasksThatWaitToBeTriedAgain) {
+  Stage stage;
+  JobOptions options = map_job();
+  options.retries = 3;
+  set_up(stage, 1, 1, options);
+  stage.results("w", 1, 0, 1, Outcome::kFailed);
+  EXPECT_THAT(stage.take({"put-record"}), IsEmpty());
+  stage.cancel("p", 1, 5000);
+  EXPECT_THAT(stage.take({"put-record"}), ElementsAre("write put-record 1 r1 [0,1) cancelled"));
+  stage.pass(60s);
+  EXPECT_THAT(stage.take({"lease"}), IsEmpty());
+}
+
 }  // namespace
 }  // namespace fanmill::broker

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -52,8 +54,18 @@ class LibraryBroker : public testing::Test {
   }
   pid_t start_broker() {
     const pid_t pid = start({"fanmill-broker", "--listen", endpoint_});
-    EXPECT_TRUE(wait_until([&] { return std::filesystem::exists(directory_ + "/broker"); }));
+    EXPECT_TRUE(wait_until([&] { return accepts(directory_ + "/broker"); }));
     return pid;
+  }
+  // The file alone is there before anybody listens.
+  static bool accepts(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const bool connected = connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+    close(fd);
+    return connected;
   }
   void start_worker() { start({"fanmill-worker", "--broker", endpoint_, "--slots", "2"}); }
 

@@ -164,7 +164,14 @@ TEST_F(ChannelOverTcp, NamesAPortThatIsInUse) {
   const auto second = ServerChannel::bind(context(), first.endpoints().front(), {broker_, &gate_});
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, ErrorCode::kSystem);
-  EXPECT_THAT(second.error().message, HasSubstr("Address already in use"));
+  EXPECT_THAT(second.error().message,
+              HasSubstr("in use; end what listens there, or choose another"));
+}
+
+TEST_F(ChannelOverTcp, NamesAnAddressThatIsNotThisHosts) {
+  const auto server = ServerChannel::bind(context(), "tcp://192.0.2.1:7070", {broker_, &gate_});
+  ASSERT_FALSE(server);
+  EXPECT_THAT(server.error().message, HasSubstr("it is no address of this host"));
 }
 
 TEST_F(ChannelOverTcp, IsOneServerWithAnIpcEndpointBesideIt) {

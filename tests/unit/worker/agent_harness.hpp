@@ -67,16 +67,18 @@ inline LeaseMade make_lease(
 
 class Harness {
  public:
+  static AgentConfig config(std::uint32_t slots, Credit window = {1000, 1'000'000}) {
+    return {.instance = {99},
+            .name = "w",
+            .host = "h",
+            .pid = 5,
+            .slots = slots,
+            .seed = 1,
+            .window = window};
+  }
   explicit Harness(std::uint32_t slots = 2, Credit window = {1000, 1'000'000})
-      : slots_(slots),
-        core(AgentConfig{.instance = {99},
-                         .name = "w",
-                         .host = "h",
-                         .pid = 5,
-                         .slots = slots,
-                         .seed = 1,
-                         .window = window},
-             MonoTime{}) {
+      : Harness(config(slots, window)) {}
+  explicit Harness(AgentConfig config) : slots_(config.slots), core(std::move(config), MonoTime{}) {
     take();
   }
 
@@ -205,6 +207,7 @@ class Harness {
     reconnect = reconnect || out.reconnect;
     watch = out.watch;
     finished = out.finished;
+    if (!out.drains_because.empty()) drains_because = out.drains_because;
     wake_at = out.wake_at;
     EXPECT_TRUE(!wake_at || *wake_at > now) << "would spin";
     for (auto& message : out.send) {
@@ -224,6 +227,7 @@ class Harness {
   bool reconnects_at_once = false;
   bool watch = false;
   bool finished = false;
+  std::string_view drains_because;
   std::optional<MonoTime> wake_at;
   std::deque<ToSend> sent;
   std::deque<ExecutorDuty> duties;

@@ -69,6 +69,10 @@ class BrokerAndAgent {
     send(lease, Blob::from(std::move(blob)));
   }
 
+  void stop_job(std::chrono::milliseconds grace) {
+    send(StopJob{{1}, static_cast<std::uint64_t>(grace.count())});
+  }
+
   struct Report {
     Results results;
     ResultColumns columns;
@@ -80,6 +84,7 @@ class BrokerAndAgent {
   std::uint64_t succeeded = 0;
   std::vector<Returned> returned;
   bool goodbye = false;
+  bool running = false;  // as the last heartbeat has it
   std::atomic<bool> ended{false};
   std::atomic<int> exit_code{-1};
 
@@ -102,6 +107,7 @@ class BrokerAndAgent {
       hello = *one;
       send(WorkerWelcome{one->instance, one->attempt, 2000, 6000, {}});
     } else if (const auto* heartbeat = std::get_if<WorkerHeartbeat>(from)) {
+      running = !heartbeat->running.empty();
       send(HeartbeatReply{.list_wanted = false, .number = heartbeat->number});
     } else if (const auto* results = std::get_if<Results>(from)) {
       take_results(*results, received.blob.view());
@@ -224,6 +230,69 @@ TEST(AgentLoop, StopsAtOnceAndLeavesNoProcess) {
   EXPECT_EQ(both.exit_code.load(), 0);
   EXPECT_TRUE(comes_true([&] { return processes_with(seconds) == 0; }, std::chrono::seconds(1)));
   std::filesystem::remove(mark);
+}
+
+// Runs a shell script as the only command of a job until it has made the file $MARK, then stops the
+// job.
+class StoppedCommand {
+ public:
+  StoppedCommand(const std::string& script, std::chrono::milliseconds grace)
+      : both(options(1)), mark(mark_path("stopped")) {
+    EXPECT_TRUE(both.serve_until([&] { return both.hello.has_value(); }));
+    JobSpec spec = function(kCommandFunction);
+    spec.argv = {"sh", "-c", script, "{}"};
+    spec.env = {{"MARK", mark, false}};
+    both.lease(spec, {Value(Array{"x"})});
+    EXPECT_TRUE(both.serve_until([&] { return std::filesystem::exists(mark); }));
+    stopped = std::chrono::steady_clock::now();
+    both.stop_job(grace);
+  }
+  ~StoppedCommand() { std::filesystem::remove(mark); }
+  bool given_back() {
+    return both.serve_until([&] { return !both.returned.empty(); });
+  }
+  auto since_stop() const { return std::chrono::steady_clock::now() - stopped; }
+
+  BrokerAndAgent both;
+  std::string mark;
+  std::chrono::steady_clock::time_point stopped;
+};
+
+TEST(AgentCancel, ACommandGetsSigtermAtOnceAndGoesBackWhenItEndsByIt) {
+  StoppedCommand one("sleep 1000 & touch $MARK; wait", kDeadline);
+  ASSERT_TRUE(one.given_back());
+  EXPECT_LT(one.since_stop(), kDeadline / 2);
+  EXPECT_TRUE(one.both.reports.empty());
+}
+
+TEST(AgentCancel, WhatACommandStillFinishesWithinTheGraceCounts) {
+  StoppedCommand one("trap 'echo saved; exit 0' TERM; touch $MARK; while :; do sleep 0.01; done",
+                     kDeadline);
+  ASSERT_TRUE(one.both.serve_until([&] { return one.both.succeeded == 1; }));
+  EXPECT_EQ(one.both.reports[0].values.at(0), Value("saved\n"));
+}
+
+TEST(AgentCancel, ACommandThatIgnoresSigtermIsKilledAsAGroupAfterTheGrace) {
+  const std::string seconds = "40" + std::to_string(getpid());
+  constexpr std::chrono::milliseconds kGrace(300);
+  StoppedCommand one(
+      "trap '' TERM; sleep " + seconds + " & touch $MARK; while :; do sleep " + seconds + "; done",
+      kGrace);
+  ASSERT_TRUE(one.given_back());
+  EXPECT_GE(one.since_stop(), kGrace);
+  EXPECT_TRUE(comes_true([&] { return processes_with(seconds) == 0; }));
+  EXPECT_TRUE(one.both.reports.empty());
+  EXPECT_EQ(one.both.succeeded, 0U);
+}
+
+TEST(AgentCancel, AFunctionThatDoesNotLookIsKilledAfterTheGrace) {
+  BrokerAndAgent both(options(1));
+  ASSERT_TRUE(both.serve_until([&] { return both.hello.has_value(); }));
+  both.lease(function("sleep"), {Value(Array{1000.0})});
+  ASSERT_TRUE(both.serve_until([&] { return both.running; }));
+  both.stop_job(std::chrono::milliseconds(50));
+  ASSERT_TRUE(both.serve_until([&] { return !both.returned.empty(); }));
+  EXPECT_TRUE(both.reports.empty());
 }
 
 TEST(AgentLoop, LeavesWithAFarewellWhenItHasNothingToDo) {

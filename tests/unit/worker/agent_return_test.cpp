@@ -79,6 +79,25 @@ TEST(AgentRecall, ReachesWhatWaitsAtExecutorsButNeverWhatStarted) {
   h.silent();
 }
 
+TEST(AgentRecall, OfSeveralJobsAtOnceIsAnsweredForEach) {
+  Harness h(1);
+  h.start();
+  h.lease(make_lease(1, 5, 0, 4));
+  h.lease(make_lease(2, 6, 0, 3, kOtherJob));
+  h.duties.clear();
+  h.done(0, 0, 1, 300us);  // 1 and 2 are at the executor
+  h.sent.clear();
+  h.duties.clear();
+  h.from_broker(Recall{1, kJob, 4});
+  h.from_broker(Recall{2, kOtherJob, 3});
+  h.expect_duty<LowerEnd>();
+  h.silent();
+  h.step(ExecutorFreed{0, 2});
+  EXPECT_EQ(h.expect_returned({{{2}, 2}}).recall, 1u);
+  EXPECT_EQ(h.expect_returned({{{0}, 3}}).recall, 2u);
+  h.silent();
+}
+
 TEST(AgentRecall, WithNothingToGiveIsAnsweredByAnEmptyReturned) {
   Harness h(1);
   h.start();
@@ -97,6 +116,7 @@ TEST(AgentStopJob, ReturnsWhatIsNotStartedAndKillsTheRestAfterTheGrace) {
   h.duties.clear();
   h.step(ExecutorProgress{0, 1, 0});
   h.from_broker(StopJob{kJob, 500});
+  EXPECT_EQ(h.expect_duty<TellStopped>().job, kJob);
   h.expect_returned({{{1}, 2}});
   h.silent();
   h.pass(499ms);
@@ -117,6 +137,7 @@ TEST(AgentStopJob, WhatFinishesWithinTheGraceIsReportedAndTheJobForgotten) {
   h.duties.clear();
   h.step(ExecutorProgress{0, 1, 0});
   h.from_broker(StopJob{kJob, 500});
+  h.expect_duty<TellStopped>();
   h.done(0, 0, 1);
   h.expect_results(0, 1);
   EXPECT_EQ(h.expect_duty<DealForget>().forget.job, kJob);
@@ -124,6 +145,22 @@ TEST(AgentStopJob, WhatFinishesWithinTheGraceIsReportedAndTheJobForgotten) {
   h.silent();
   h.lease(make_lease(2, 6, 1, 1, kJob, std::nullopt));
   EXPECT_TRUE(h.expect_returned({{{1}, 1}}).unbound);
+}
+
+TEST(AgentStopJob, WhatFailsWithinTheGraceGoesBackAndIsNoFailure) {
+  Harness h(1);
+  h.start();
+  h.lease(make_lease(1, 5, 0, 1));
+  h.duties.clear();
+  h.step(ExecutorProgress{0, 1, 0});
+  h.from_broker(StopJob{kJob, 500});
+  h.expect_duty<TellStopped>();
+  h.step(ExecutorDone{
+      0, {.position = 0, .count = 1, .outcome = Outcome::kFailed, .run_ns = 5, .blob = {}}, {}});
+  h.expect_returned({{{0}, 1}});
+  h.expect_duty<DealForget>();
+  h.pass(900ms);
+  h.silent();
 }
 
 TEST(AgentStopJob, WithoutKillLetsRunningTasksFinish) {
@@ -137,6 +174,36 @@ TEST(AgentStopJob, WithoutKillLetsRunningTasksFinish) {
   h.silent();
 }
 
+TEST(AgentStopJob, SaidAgainPutsTheKillingOffNoFurther) {
+  Harness h(1);
+  h.start();
+  h.lease(make_lease(1, 5, 0, 1));
+  h.duties.clear();
+  h.step(ExecutorProgress{0, 1, 0});
+  h.from_broker(StopJob{kJob, 500});
+  h.expect_duty<TellStopped>();
+  h.pass(400ms);
+  h.from_broker(StopJob{kJob, 500});
+  h.expect_duty<TellStopped>();
+  h.from_broker(StopJob{kJob, CancelJob::kNoKill});
+  h.silent();
+  h.pass(100ms);
+  h.expect_duty<KillExecutor>();
+}
+
+TEST(AgentStopJob, WithLessGraceKillsSooner) {
+  Harness h(1);
+  h.start();
+  h.lease(make_lease(1, 5, 0, 1));
+  h.duties.clear();
+  h.step(ExecutorProgress{0, 1, 0});
+  h.from_broker(StopJob{kJob, 500});
+  h.expect_duty<TellStopped>();
+  h.from_broker(StopJob{kJob, 0});
+  h.expect_duty<TellStopped>();
+  h.expect_duty<KillExecutor>();
+}
+
 TEST(AgentStopJob, LeavesOtherJobsAlone) {
   Harness h(2);
   h.start();
@@ -146,6 +213,7 @@ TEST(AgentStopJob, LeavesOtherJobsAlone) {
   h.step(ExecutorProgress{0, 1, 0});
   h.step(ExecutorProgress{1, 1, 0});
   h.from_broker(StopJob{kJob, 0});
+  EXPECT_EQ(h.expect_duty<TellStopped>().slot, 0u);
   EXPECT_EQ(h.expect_duty<KillExecutor>().slot, 0u);
   h.silent();
   h.step(ExecutorDied{0, 1, 0, -1, SIGKILL, "", ""});

@@ -350,5 +350,30 @@ TEST(AgentCredit, LeavesEarlyOnceHalfTheWindowIsFreeAgain) {
   h.silent();
 }
 
+TEST(AgentSession, GoesOnWhenTheBrokerRefusesAFunctionInIt) {
+  Harness h(1);
+  h.start();
+  const Refused refused{{}, {}, ErrorCode::kConflict, "offers 'f' as (a), but others as (b)"};
+  h.from_broker(refused);
+  h.silent();
+  EXPECT_FALSE(h.reconnect);
+  EXPECT_TRUE(h.core.view().connected);
+}
+
+TEST(AgentSession, BeginsAlthoughSomethingOfAnEarlierOneIsRefusedMeanwhile) {
+  Harness h(2);
+  h.connect();
+  h.ready(0);
+  h.pass(2s);
+  h.expect_sent<WorkerHello>();
+  h.welcome();
+  h.ready(1, true, "g");
+  h.expect_sent<WorkerHello>();
+  h.from_broker(Refused{{}, {}, ErrorCode::kConflict, "late"});
+  EXPECT_FALSE(h.reconnect);
+  h.welcome(2, {}, SessionId{42});
+  EXPECT_TRUE(h.core.view().connected);
+}
+
 }  // namespace
 }  // namespace fanmill::worker

@@ -138,9 +138,19 @@ TEST(ExecutorSleep, SleepsAsLongAsAsked) {
 TEST(ExecutorReports, LeaveWhileALongerTaskStillRuns) {
   PoolHarness harness;
   harness.bind(kJob, "sleep");
-  harness.deal(kJob, {Array{0.003}, Array{0.0}, Array{1000}});
-  ASSERT_TRUE(harness.run_until([&] { return !harness.ended.empty(); }));
-  EXPECT_EQ(harness.ended[0].position, 0U);
+  harness.deal(kJob, {Array{0.003}, Array{0}, Array{0}, Array{1000}});
+  ASSERT_TRUE(harness.run_until_ended(3));
+  EXPECT_EQ(harness.ended[2].position, 2U);
+  EXPECT_TRUE(harness.died.empty());
+}
+
+TEST(ExecutorReports, OfEarlierWorkLeaveWhileALongerTaskStillRuns) {
+  PoolHarness harness;
+  harness.bind(kJob, "sleep");
+  harness.deal(kJob, {Array{0}, Array{"no"}, Array{0}});
+  harness.deal(kJob, {Array{0}, Array{1000}});
+  ASSERT_TRUE(harness.run_until_ended(4));
+  EXPECT_EQ(harness.ended[1].outcome, Outcome::kFailed);
   EXPECT_TRUE(harness.died.empty());
 }
 
@@ -149,7 +159,12 @@ TEST(ExecutorReports, HaveOneOutcomeEach) {
   harness.bind(kJob, "sleep");
   harness.deal(kJob, {Array{0}, Array{0}, Array{"no"}, Array{0}, Array{"no"}, Array{"no"}});
   ASSERT_TRUE(harness.run_until_ended(6));
-  EXPECT_THAT(harness.reports, ElementsAre(2, 1, 1, 2));
+  // Another may begin at any task, where the machine was busy for a moment.
+  for (std::size_t i = 0; i < 6; ++i) {
+    const bool fails = i == 2 || i > 3;
+    EXPECT_EQ(harness.ended[i].outcome, fails ? Outcome::kFailed : Outcome::kSucceeded) << i;
+  }
+  EXPECT_GE(harness.reports.size(), 4U);
 }
 
 TEST(ExecutorSleepPrint, HasItsMessageCapturedWithItsTask) {
@@ -208,6 +223,40 @@ TEST(ExecutorStop, BeginsNothingFromTheLoweredEndOn) {
   EXPECT_EQ(harness.ended[1].position, 3U);
   EXPECT_EQ(harness.ended[1].value, Value(42));
   EXPECT_THAT(harness.stopped, ElementsAre(1));
+}
+
+// The end is lowered at every moment of a task's beginning. Each position ends or is freed, never
+// both and never neither, and each stop is told once.
+TEST(ExecutorStop, AgreesWithTheAgentAboutEveryTask) {
+  PoolHarness harness;
+  constexpr std::uint64_t kTasks = 400;
+  constexpr int kRounds = 2000;
+  std::uint64_t ended = 0;
+  int cut_within = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    const std::uint64_t begin = harness.next;
+    harness.bind(kJob, "identity");
+    harness.deal_all(kJob, std::vector<Value>(kTasks, Value(Array{1})));
+    harness.pool.flush();
+    const std::uint64_t end = begin + 1 + static_cast<std::uint64_t>(round) * 7 % (kTasks - 1);
+    const auto spin = std::chrono::steady_clock::now() + std::chrono::microseconds(round % 40);
+    while (std::chrono::steady_clock::now() < spin) {
+    }
+    const std::uint64_t freed = harness.pool.lower_end({0, end}).from;
+    ASSERT_GE(freed, end);
+    ASSERT_LE(freed, begin + kTasks);
+    ended += freed - begin;
+    ASSERT_TRUE(harness.run_until_ended(ended)) << round;
+    if (freed < begin + kTasks) {
+      ++cut_within;
+      ASSERT_TRUE(harness.run_until([&] { return !harness.stopped.empty(); })) << round;
+      ASSERT_EQ(harness.stopped.back(), freed);
+      harness.stopped.clear();
+    }
+    ASSERT_EQ(harness.ended.size(), ended) << round;
+    ASSERT_EQ(harness.ended.back().position, freed - 1);
+  }
+  EXPECT_GT(cut_within, 0);
 }
 
 // Tuples larger than the socket takes at once, with a binding among them that must not revive what

@@ -6,6 +6,7 @@ fanmill_test(worker_io_test unit
     command_test.cpp
     executor_cost_test.cpp
     executor_test.cpp
+    long_task_watch_test.cpp
     plugin_headers_test.cpp
     plugin_test.cpp
   LIBS fanmill_worker_io)

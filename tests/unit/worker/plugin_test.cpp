@@ -108,9 +108,9 @@ TEST(PluginContext, TellsARunningFunctionThatItsJobIsStopped) {
     harness.pool.progress(events);
     return !events.empty() && std::get<ExecutorProgress>(events[0]).started == 1;
   }));
-  harness.pool.job_is_stopped(JobId{8});
+  harness.pool.tell_stopped({0, JobId{8}});
   EXPECT_TRUE(harness.ended.empty());
-  harness.pool.job_is_stopped(kJob);
+  harness.pool.tell_stopped({0, kJob});
   ASSERT_TRUE(harness.run_until_ended(1));
   EXPECT_EQ(harness.ended[0].value, Value("was cancelled"));
 }
