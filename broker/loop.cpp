@@ -24,9 +24,9 @@ constexpr nanoseconds kPauseNoticed = std::chrono::seconds(1);
 }  // namespace
 
 struct Loop::State {
-  State(ServerChannel bound, LoopOptions options)
+  State(ServerChannel bound, Core made, LoopOptions options)
       : channel(std::move(bound)),
-        core(options.core),
+        core(std::move(made)),
         store(std::move(options.store)),
         stop_fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
   ~State() { ::close(stop_fd); }
@@ -199,16 +199,19 @@ Loop::~Loop() = default;
 
 Result<Loop> Loop::bind(ChannelContext& context, LoopOptions options) {
   FANMILL_ASSERT(!options.endpoints.empty());
+  options.core.durability = std::string(options.store->level());
+  options.core.version = FANMILL_VERSION;
+  Core core(options.core);
+  if (auto restored = core.restore(std::move(options.recovered), mono_now()); !restored)
+    return tl::make_unexpected(std::move(restored.error()));
   auto channel = ServerChannel::bind(context, options.endpoints.front(), options.security);
   if (!channel) return tl::make_unexpected(channel.error());
   for (std::size_t i = 1; i < options.endpoints.size(); ++i) {
     const auto bound = channel->also_bind(options.endpoints[i], options.security);
     if (!bound) return tl::make_unexpected(bound.error());
   }
-  options.core.durability = std::string(options.store->level());
-  options.core.version = FANMILL_VERSION;
-  options.core.addresses = channel->endpoints();
-  return Loop(std::make_unique<State>(std::move(*channel), std::move(options)));
+  core.reached_at(channel->endpoints());
+  return Loop(std::make_unique<State>(std::move(*channel), std::move(core), std::move(options)));
 }
 
 std::vector<std::string> Loop::endpoints() const { return state_->channel.endpoints(); }

@@ -17,11 +17,13 @@ struct LoopOptions {
   TcpSecurity security;                // for those over TCP
   CoreConfig core;
   std::unique_ptr<Store> store;
+  Recovered recovered;  // what the store has of earlier lives
 };
 
 class Loop {
  public:
-  // Bound when it returns: peers may connect at once. Errors are those of ServerChannel.
+  // Bound when it returns: peers may connect at once. Errors are those of ServerChannel, and of
+  // Core::restore.
   static Result<Loop> bind(ChannelContext& context, LoopOptions options);
   Loop(Loop&&) noexcept;
   Loop& operator=(Loop&&) noexcept;

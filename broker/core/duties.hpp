@@ -15,7 +15,7 @@
 
 namespace fanmill::broker {
 
-// ---- writes: what the store keeps, in this order ----
+// ---- writes: what the store keeps, in this order; those of one turn all or none ----
 struct PutJob {
   JobId job;
   std::string key;
@@ -27,6 +27,7 @@ struct PutChunk {
   std::uint64_t count{};
   std::vector<Block> blocks;
   Blob bytes;
+  std::string digest = {};  // TupleDigest::save() with it, of a job with a named key
 };
 struct PutClose {
   JobId job;
@@ -48,6 +49,7 @@ struct PutRecord {
   std::uint64_t values_bytes{};
   std::uint64_t run_ns{};
   Blob bytes;
+  std::uint64_t rows_end{};  // as completed, the cursor behind its rows
 };
 // What became of a job as a whole; each replaces the one before.
 struct PutState {
@@ -55,16 +57,19 @@ struct PutState {
   bool cancelled{};
   bool held{};  // a user paused it
   std::optional<RowOrder>
-      order;          // in which its rows are read, if they are forgotten when delivered
-  TaskIndex horizon;  // no task from here on has been dealt
+      order;                   // in which its rows are read, if they are forgotten when delivered
+  TaskIndex horizon;           // no task from here on has been dealt
+  std::string signature = {};  // of the function, as the job is bound to it
+  std::uint64_t cancel_grace_ms{};
 };
-// What attempts at one task have come to so far.
+// What attempts at one task have come to so far, `token` being the last of them.
 struct PutCharge {
   JobId job;
   TaskIndex index;
   std::uint32_t failures{};
   std::uint32_t crashes{};
   std::uint32_t losses{};
+  AttemptToken token = {};
 };
 // Chunks of this push key before `sequence` are accepted.
 struct PutPush {

@@ -91,6 +91,7 @@ void on_push(World& world, Producer& producer, const Push& push, const Blob& blo
       return;
     }
     pusher.next = push.sequence + 1;
+    world.write(PutPush{job->id, push.key, pusher.next});
     if (mutated(Mutation::kAckPushEarly))
       world.send_now(producer.peer, producer.session,
                      ToProducer{Pushed{job->id, push.key, pusher.next, job->next_index, {}}});

@@ -29,6 +29,7 @@ struct RecoveredJob {
   std::vector<RecoveredChunk> chunks;    // by first task; those that were dropped are missing
   std::uint64_t next_index{};            // tuples before it were accepted
   std::uint64_t accepted_bytes{};        // of them
+  std::string digest;                    // PutChunk::digest of the last chunk
   std::vector<RecoveredRecord> records;  // by number
   std::map<std::uint64_t, PutCharge> charges;
   std::map<std::string, std::uint64_t> pushes;  // the next sequence by key

@@ -59,10 +59,17 @@ class Loader {
       RecoveredJob& job = jobs_[id];
       job.put = {id, std::move(head.key), std::move(head.options)};
       if (state.closed) job.total = state.total;
-      job.state = {id, state.cancelled, state.held, {}, state.horizon};
+      job.state = {id,
+                   state.cancelled,
+                   state.held,
+                   {},
+                   state.horizon,
+                   state.signature,
+                   state.cancel_grace_ms};
       if (state.ordered) job.state.order = state.order;
       job.next_index = state.next_index;
       job.accepted_bytes = state.accepted_bytes;
+      job.digest = state.digest;
       loaded_.states[id] = state;
     }
     return {};
@@ -129,7 +136,8 @@ class Loader {
                     std::move(head.worker),
                     head.values_bytes,
                     head.run_ns,
-                    {}};
+                    {},
+                    head.rows_end};
       job->second.records.push_back({std::move(put), bytes, number_at(row, 3) != 0});
     }
     return {};
@@ -145,7 +153,8 @@ class Loader {
       ChargeHead head;
       if (const auto read = unseal(bytes_at(row, 2), head); !read)
         return tl::make_unexpected(in("the charge of task", id, task, read.error().message));
-      job->second.charges[task] = {id, TaskIndex{task}, head.failures, head.crashes, head.losses};
+      job->second.charges[task] = {id,           TaskIndex{task}, head.failures,
+                                   head.crashes, head.losses,     head.token};
     }
     return {};
   }

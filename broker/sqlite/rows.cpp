@@ -19,7 +19,7 @@ void describe(A& a, M& m) {
 template <class A, wire::Of<JobState> M>
 void describe(A& a, M& m) {
   a(m.closed, m.total, m.cancelled, m.held, m.ordered, m.order, m.horizon, m.next_index,
-    m.accepted_bytes);
+    m.accepted_bytes, m.digest, m.signature, m.cancel_grace_ms);
 }
 template <class A, wire::Of<ChunkHead> M>
 void describe(A& a, M& m) {
@@ -28,11 +28,11 @@ void describe(A& a, M& m) {
 template <class A, wire::Of<RecordHead> M>
 void describe(A& a, M& m) {
   a(m.batch_first, m.batch_count, m.valid, m.outcome, m.dead_lettered, m.token, m.attempt,
-    wire::at_most(m.worker, kWorkerTextMax), m.values_bytes, m.run_ns, m.blob_bytes);
+    wire::at_most(m.worker, kWorkerTextMax), m.values_bytes, m.run_ns, m.blob_bytes, m.rows_end);
 }
 template <class A, wire::Of<ChargeHead> M>
 void describe(A& a, M& m) {
-  a(m.failures, m.crashes, m.losses);
+  a(m.failures, m.crashes, m.losses, m.token);
 }
 
 namespace {

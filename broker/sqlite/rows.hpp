@@ -29,6 +29,9 @@ struct JobState {
   TaskIndex horizon;
   std::uint64_t next_index{};      // tuples before it were accepted
   std::uint64_t accepted_bytes{};  // of them
+  std::string digest;              // PutChunk::digest of the last one
+  std::string signature;
+  std::uint64_t cancel_grace_ms{};
 };
 
 struct ChunkHead {
@@ -48,12 +51,14 @@ struct RecordHead {
   std::uint64_t values_bytes{};
   std::uint64_t run_ns{};
   std::uint64_t blob_bytes{};
+  std::uint64_t rows_end{};
 };
 
 struct ChargeHead {
   std::uint32_t failures{};
   std::uint32_t crashes{};
   std::uint32_t losses{};
+  AttemptToken token;
 };
 
 std::string seal(const JobHead& head);

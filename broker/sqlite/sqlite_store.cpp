@@ -149,8 +149,11 @@ struct SqliteStore::State {
     std::vector<StoreWrite> group;
     std::uint64_t bytes = 0;
     while (taken < waiting.size() && bytes < kGroupBytesMax) {
-      bytes += bytes_of(waiting[taken]);
-      group.push_back(std::move(waiting[taken++]));
+      for (StoreWrite& write : waiting[taken]) {
+        bytes += bytes_of(write);
+        group.push_back(std::move(write));
+      }
+      ++taken;
     }
     if (taken == waiting.size()) {
       waiting.clear();
@@ -272,7 +275,7 @@ struct SqliteStore::State {
 
   mutable std::mutex mutex;
   std::condition_variable work;
-  std::vector<StoreWrite> waiting;  // from `taken` on
+  std::vector<std::vector<StoreWrite>> waiting;  // as handed over; from `taken` on
   std::size_t taken = 0;
   bool stopping = false;
   std::optional<Error> failed;
@@ -321,7 +324,7 @@ void SqliteStore::write(std::vector<StoreWrite> writes) {
   for (const StoreWrite& write : writes) state_->remember(write, ++state_->handed_over);
   {
     const std::lock_guard guard(state_->mutex);
-    for (StoreWrite& write : writes) state_->waiting.push_back(std::move(write));
+    state_->waiting.push_back(std::move(writes));
   }
   state_->work.notify_one();
   state_->cache.trim(durable());

@@ -125,6 +125,7 @@ void Writer::apply(const PutChunk& write) {
   JobState& state = changing(changed_, states_, write.job);
   state.next_index = write.first.value + write.count;
   state.accepted_bytes += write.bytes.size();
+  if (!write.digest.empty()) state.digest = write.digest;
 }
 
 void Writer::apply(const PutClose& write) {
@@ -137,7 +138,7 @@ void Writer::apply(const PutRecord& write) {
   const std::string head =
       seal(RecordHead{write.batch_first, write.batch_count, write.valid, write.outcome,
                       write.dead_lettered, write.token, write.attempt, write.worker,
-                      write.values_bytes, write.run_ns, write.bytes.size()});
+                      write.values_bytes, write.run_ns, write.bytes.size(), write.rows_end});
   Run(put_record_)
       .number(write.job.value)
       .number(write.record.value)
@@ -154,10 +155,13 @@ void Writer::apply(const PutState& write) {
   state.ordered = write.order.has_value();
   state.order = write.order.value_or(RowOrder::kInput);
   state.horizon = write.horizon;
+  state.signature = write.signature;
+  state.cancel_grace_ms = write.cancel_grace_ms;
 }
 
 void Writer::apply(const PutCharge& write) {
-  const std::string head = seal(ChargeHead{write.failures, write.crashes, write.losses});
+  const std::string head =
+      seal(ChargeHead{write.failures, write.crashes, write.losses, write.token});
   Run(put_charge_).number(write.job.value).number(write.index.value).blob(head).done();
 }
 

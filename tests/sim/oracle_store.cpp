@@ -120,6 +120,7 @@ void Oracle::on_write(const broker::StoreWrite& write, std::uint64_t number) {
     job.records.erase(record);
     return;
   }
+  if (!std::holds_alternative<broker::DropJob>(write)) return;
   const auto& drop = std::get<broker::DropJob>(write);
   Job& job = job_of(drop.job, "DropJob");
   if (job.close_write == 0 ||
