@@ -13,10 +13,11 @@ add_library(fanmill_sqlite_store STATIC
   sqlite/rows.cpp
   sqlite/sqlite_store.cpp
   sqlite/store_file.cpp
+  sqlite/verify.cpp
   sqlite/writer.cpp)
 target_link_libraries(fanmill_sqlite_store
   PUBLIC fanmill_broker_io SQLiteCpp
   PRIVATE msgpackc-cxx)
 
-add_executable(fanmill-broker main.cpp)
-target_link_libraries(fanmill-broker PRIVATE fanmill_broker_io CLI11::CLI11)
+add_executable(fanmill-broker main.cpp store_choice.cpp store_command.cpp)
+target_link_libraries(fanmill-broker PRIVATE fanmill_sqlite_store CLI11::CLI11)

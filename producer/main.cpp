@@ -106,6 +106,7 @@ constexpr std::array kCommands{
     Command{"status", producer::status_command},
     Command{"broker", nullptr},
     Command{"worker", nullptr},
+    Command{"store", nullptr},
 };
 
 int no_such_command(const std::string& word) {
@@ -150,6 +151,7 @@ int run(int argc, char** argv) {
   }
   const auto found = std::ranges::find(kCommands, command, &Command::name);
   if (found == kCommands.end()) return no_such_command(argv[1]);
+  if (command == "store") return execute_beside("fanmill-broker", argv);
   if (found->run == nullptr) return execute_beside("fanmill-" + std::string(command), argv + 1);
   if (found->reads_signals) producer::block_signals();
   const char* const level = std::getenv("FANMILL_LOG");

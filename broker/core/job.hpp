@@ -31,7 +31,7 @@
 namespace fanmill::broker {
 
 // Tasks beyond those that were dealt which the store is told of in advance, at least.
-inline constexpr std::uint64_t kHorizonAhead = 256;
+inline constexpr std::uint64_t kHorizonAhead = 64;
 
 struct Chunk {
   TaskIndex first;

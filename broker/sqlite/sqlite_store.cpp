@@ -291,6 +291,8 @@ SqliteStore::~SqliteStore() = default;
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteStoreOptions& options,
                                                        std::uint64_t random) {
+  if (auto store = sqlite::looks_like_a_store(options.path); !store)
+    return tl::make_unexpected(std::move(store.error()));
   auto lock = StoreLock::take(options.path);
   if (!lock) return tl::make_unexpected(lock.error());
   auto for_writing = sqlite::open_for_writing(options.path, options.durability);

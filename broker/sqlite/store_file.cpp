@@ -1,7 +1,9 @@
 #include "broker/sqlite/store_file.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include <array>
 #include <filesystem>
@@ -52,6 +54,8 @@ bool holds_something(const std::string& path) {
   return !ignored && size > 0;
 }
 
+}  // namespace
+
 // The file's header, read without SQLite, which would change what it opens. The offsets are those
 // of https://www.sqlite.org/fileformat2.html#the_database_header; our tables and numbers were
 // written before the file went into WAL mode, so they are in the file itself.
@@ -97,6 +101,8 @@ Result<void> looks_like_a_store(const std::string& path) {
   return {};
 }
 
+namespace {
+
 void make_tables(SQLite::Database& database) {
   if (number_of(database, "PRAGMA application_id") != 0) return;
   // Both are for the first table to find.
@@ -141,6 +147,9 @@ Result<std::unique_ptr<SQLite::Database>> open_for_writing(const std::string& pa
                                                            Durability durability) {
   if (const auto store = looks_like_a_store(path); !store)
     return tl::make_unexpected(store.error());
+  // It holds what users compute: for this user alone, unless it is made otherwise.
+  if (const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600); fd >= 0)
+    ::close(fd);
   try {
     auto database = std::make_unique<SQLite::Database>(
         path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMs);
@@ -160,6 +169,11 @@ Result<std::unique_ptr<SQLite::Database>> open_for_writing(const std::string& pa
 }
 
 Result<std::unique_ptr<SQLite::Database>> open_for_reading(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored))
+    return fail(ErrorCode::kSystem, path + ": there is no such file");
+  if (const auto store = looks_like_a_store(path); !store)
+    return tl::make_unexpected(store.error());
   try {
     return std::make_unique<SQLite::Database>(path, SQLite::OPEN_READONLY, kBusyMs);
   } catch (const SQLite::Exception& what) {

@@ -23,6 +23,9 @@ inline constexpr std::uint32_t kSchemaVersion = 1;
 // "FMIL", at a fixed place of the file: what file(1) and a broker tell a store by.
 inline constexpr std::uint32_t kApplicationId = 0x464d494c;
 
+// Refused as below, without touching anything: a file that is there and is no store.
+Result<void> looks_like_a_store(const std::string& path);
+
 // Makes the file where there is none. Refused: a directory that is not there (kSystem), a file that
 // is no store, or of a later version, or damaged (kMalformedInput), one that cannot be written.
 // The file is left as it was.
