@@ -99,6 +99,7 @@ void bind_to(World& world, Job& job, const Worker& worker) {
   unbind(world, job);
   job.signature = signature;
   world.write_state(job);
+  job.bound_write = world.writes;
   join_line(world, job);
 }
 

@@ -134,6 +134,7 @@ struct Job {
   std::uint64_t horizon{};
   std::uint64_t horizon_write{};
   std::uint64_t horizon_safe{};
+  std::uint64_t bound_write{};  // says to which signature it is bound
   std::uint64_t leased{};
   std::string signature;  // of the function as this job is bound to it; may be empty
   JobCounts counts;       // `running` is filled in when asked for

@@ -63,8 +63,9 @@ enum class Mutation : std::uint8_t {
   kForgetRecords,            // what has a record is done again after a restart
   kForgetPushSequences,      // what was pushed before a restart may be pushed again
   kRestartRowsAnew,          // after a restart rows are numbered anew
+  kReuseEpoch,               // a life has the epoch of the one before it
 };
-inline constexpr int kMutations = static_cast<int>(Mutation::kRestartRowsAnew);
+inline constexpr int kMutations = static_cast<int>(Mutation::kReuseEpoch);
 
 #ifdef FANMILL_MUTATIONS
 // The bug that is switched on, in the whole process; tests set it before they make a core.

@@ -283,6 +283,8 @@ class Restoring {
 Result<void> restore(World& world, Recovered recovered) {
   world.epochs = std::move(recovered.epochs);
   std::sort(world.epochs.begin(), world.epochs.end());
+  if (mutated(Mutation::kReuseEpoch) && !world.epochs.empty())
+    world.config.epoch = world.epochs.back();
   for (RecoveredJob& job : recovered.jobs) {
     const auto done = Restoring(world, job).run();
     if (!done) return done;

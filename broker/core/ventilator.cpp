@@ -144,6 +144,7 @@ void send_lease(World& world, Worker& worker, Job& job, const Cut& cut) {
   }
   // A lease must not overtake an earlier one of the same session.
   const bool durable = cut.chunk->write <= world.durable && worker.after_until <= world.durable &&
+                       job.bound_write <= world.durable &&
                        horizon_covers(world, job, cut.tasks.end());
   if (!durable) worker.after_until = world.writes;
   Outgoing out{worker.peer,
