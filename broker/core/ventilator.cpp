@@ -143,9 +143,9 @@ void send_lease(World& world, Worker& worker, Job& job, const Cut& cut) {
     share.bound = true;
   }
   // A lease must not overtake an earlier one of the same session.
+  const bool covered = horizon_covers(world, job, cut.tasks.end());
   const bool durable = cut.chunk->write <= world.durable && worker.after_until <= world.durable &&
-                       job.bound_write <= world.durable &&
-                       horizon_covers(world, job, cut.tasks.end());
+                       job.bound_write <= world.durable && covered;
   if (!durable) worker.after_until = world.writes;
   Outgoing out{worker.peer,
                worker.session,

@@ -37,6 +37,7 @@ void Oracle::broker_dies() {
   for (auto& [id, instance] : instances_) {
     instance.attempt = 0;
     instance.peer = {};
+    instance.claims.clear();
   }
   unseen_.clear();
   dealt_.clear();
@@ -136,7 +137,7 @@ void Oracle::hears(PeerId peer, SessionId session, const FromWorker& message) {
     Credit& credit = instance.hello_credit[hello->attempt];
     credit = {std::max(credit.tasks, hello->credit.tasks),
               std::max(credit.bytes, hello->credit.bytes)};
-    instance.claims[hello->attempt] = hello->claims;
+    instance.claims.try_emplace(hello->attempt, hello->claims);
     if (hello->attempt < instance.attempt) return;
     if (hello->attempt > instance.attempt) {
       for (auto& [code, token] : tokens_) {
