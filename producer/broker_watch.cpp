@@ -1,7 +1,6 @@
 #include "producer/broker_watch.hpp"
 
 #include "producer/query.hpp"
-#include "proto/limits.hpp"
 
 namespace fanmill::producer {
 
@@ -23,8 +22,6 @@ std::optional<Error> BrokerWatch::look(MonoTime now) {
     lost_at_ = now;
     if (!quiet_) console_.note("the connection to the broker is lost; trying again");
   }
-  if (given_.starts_with("ipc://") && now - *lost_at_ >= limits::kProducerGoneAfter)
-    return Error{ErrorCode::kUnreachable, "the broker at " + given_ + " is gone"};
   return {};
 }
 

@@ -21,8 +21,7 @@ class BrokerWatch {
       : client_(client), console_(console), given_(std::move(given)), quiet_(quiet), began_(now) {}
 
   // To be asked once a turn. An error (kUnreachable, kRefused): nothing is to be hoped for. A
-  // broker elsewhere that was there once is waited for as long as it takes; one of this host for
-  // limits::kProducerGoneAfter.
+  // broker that was there once is waited for as long as it takes.
   std::optional<Error> look(MonoTime now);
 
  private:

@@ -282,7 +282,9 @@ class Run {
     // the network alone.
     const bool is_near = !options_.broker || options_.broker->starts_with("ipc://");
     const bool lost = kept_in_memory_ && trouble && is_near;
-    if (lost || now - *lost_at_ >= limits::kProducerGoneAfter) {
+    // What is on its disk goes on when it comes back, whenever that is.
+    const bool durable = opened_ && !kept_in_memory_;
+    if (lost || (!durable && now - *lost_at_ >= limits::kProducerGoneAfter)) {
       end_.error =
           Error{ErrorCode::kUnreachable,
                 fmt::format("the broker at {} is gone; what it kept in memory is lost with "

@@ -48,7 +48,10 @@ void take_from_lower(World& world, const Job& job, IndexRange claimed, AttemptTo
 
 }  // namespace
 
-void take_claims(World& world, Worker& worker, const std::vector<Claim>& claims) {
+void take_claims(World& world, Worker& worker, std::vector<Claim> claims) {
+  // The same task may be in two of them.
+  std::stable_sort(claims.begin(), claims.end(),
+                   [](const Claim& a, const Claim& b) { return a.token > b.token; });
   std::uint64_t unknown = 0;
   for (const Claim& claim : claims) {
     if (claim.token.epoch == world.config.epoch) continue;
@@ -71,6 +74,7 @@ void take_claims(World& world, Worker& worker, const std::vector<Claim>& claims)
     if (job->awaited.empty()) job->awaited_until.reset();
     world.touch(*job);
   }
+  std::sort(worker.welcome.keep.begin(), worker.welcome.keep.end());
   if (unknown > 0)
     world.tell([&] {
       return "worker " + worker.label +

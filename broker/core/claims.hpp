@@ -10,7 +10,7 @@ namespace fanmill::broker {
 
 // The worker keeps what it claims under tokens of earlier lives, as far as it has no record and
 // nobody claims it under a higher token; it is told so in its welcome. All else it is to drop.
-void take_claims(World& world, Worker& worker, const std::vector<Claim>& claims);
+void take_claims(World& world, Worker& worker, std::vector<Claim> claims);
 
 // Begins to await what is in Job::awaited; ends it when the time is up: then it is dealt again.
 void await_claims(World& world, Job& job);

@@ -92,6 +92,7 @@ struct IoThread::State {
   std::vector<JobHandle> with_rows;
   bool ever_connected = false;
   bool kept_in_memory = false;
+  bool durable = false;  // what is on the broker's disk goes on when it comes back
   MonoTime began{};
   std::optional<MonoTime> lost_at;
 
@@ -225,6 +226,7 @@ void IoThread::State::take(Notice& notice, Session& session) {
     if (with_rows.empty() || with_rows.back() != job) with_rows.push_back(job);
   } else if (const auto* opened = std::get_if<Opened>(&notice)) {
     kept_in_memory = opened->job.durability == "memory";
+    durable = !kept_in_memory;
   } else if (const auto* ended = std::get_if<Ended>(&notice)) {
     end(ended->handle, ended->counts, nullptr);
   } else if (const auto* refused = std::get_if<JobRefused>(&notice)) {
@@ -264,7 +266,7 @@ std::optional<Error> IoThread::State::connection_error(Client& client) {
   if (!lost_at) lost_at = now;
   // Between hosts it may be the network alone.
   const bool lost = kept_in_memory && trouble && settings.broker.starts_with("ipc://");
-  if (!lost && now - *lost_at < limits::kProducerGoneAfter) return {};
+  if (!lost && (durable || now - *lost_at < limits::kProducerGoneAfter)) return {};
   return Error{ErrorCode::kUnreachable,
                "the broker at " + settings.broker +
                    " is gone; what it kept in memory is lost with it, so this job has to be run "

@@ -174,8 +174,10 @@ class Oracle {
     std::uint64_t number{};
     MonoTime sent;
     std::uint64_t bytes{};
-    bool released{};  // the broker may have given it up
-    bool refunded{};  // and its credit back
+    bool released{};          // the broker may have given it up
+    bool refunded{};          // and its credit back
+    bool left{};              // it was sent
+    std::uint32_t kept_in{};  // the last life of the broker in which a claim of it was kept
   };
   struct Session {      // of a worker
     bool over = false;  // the worker said goodbye
@@ -221,6 +223,7 @@ class Oracle {
   std::uint64_t durable_next(Job& job);
   Token* token(AttemptToken token);
   void undo(std::uint64_t write, std::function<void()> how);
+  void check_dropped(const Claim& claim);
   void kept_again(Token& token, std::uint64_t code, const std::vector<IndexRange>& claimed);
   void release_all_of(InstanceId instance);
   void release_lost(Token& token);  // the worker never got it
@@ -262,6 +265,7 @@ class Oracle {
   std::map<JobId, std::uint32_t> ordinals_;
   std::map<std::uint64_t, Token> tokens_;  // by code
   std::uint32_t epoch_ = 1;
+  MonoTime born_{};                                                   // this life of the broker
   std::deque<std::pair<std::uint64_t, std::function<void()>>> undo_;  // of what is not durable
   // Tokens that no heartbeat may have seen, in the order in which they were sent.
   std::map<SessionId, std::deque<std::uint64_t>> unseen_;

@@ -59,6 +59,24 @@ void Oracle::broker_dies() {
 void Oracle::broker_lives(std::uint32_t epoch) {
   if (epoch <= epoch_) violated("epochs rise", fmt::format("{} after {}", epoch, epoch_));
   epoch_ = epoch;
+  born_ = now_;
+}
+
+// Nobody goes on with a task under a lower token than one that is claimed.
+void Oracle::check_dropped(const Claim& claim) {
+  const Job* of = job(claim.job);
+  const std::uint64_t code = code_of(claim.token);
+  if (of == nullptr || claim.token.epoch == epoch_) return;
+  for (const IndexRange& range : claim.unfinished)
+    for (TaskIndex at = range.first; at < range.end(); at = at + 1) {
+      const Task& task = of->tasks[at.value];
+      if (task.record != 0 || task.charged >= code || task.last_token >= code) continue;
+      const Token& kept = tokens_[task.last_token];
+      if (!kept.released && kept.kept_in == epoch_ && kept.open.contains(at))
+        violated("of several claims the highest is kept",
+                 fmt::format("{} task {}: t{} and not t{}", of->plan->key, at.value,
+                             task.last_token, code));
+    }
 }
 
 // A worker goes on with what an earlier life of the broker leased to it.
@@ -80,6 +98,7 @@ void Oracle::kept_again(Token& token, std::uint64_t code, const std::vector<Inde
       task.last_token = code;
     }
   token.released = token.open.empty();
+  token.kept_in = epoch_;
   token.number = 0;
 }
 
@@ -265,6 +284,10 @@ void Oracle::broker_emits(const broker::Outgoing& out) {
           for (const Claim& claim : instances_[welcome->instance].claims[welcome->attempt])
             if (claim.token == kept) kept_again(*held, code_of(kept), claim.unfinished);
         }
+        for (const Claim& claim : instances_[welcome->instance].claims[welcome->attempt])
+          if (std::find(welcome->keep.begin(), welcome->keep.end(), claim.token) ==
+              welcome->keep.end())
+            check_dropped(claim);
       }
     } else if (const auto* lease = std::get_if<Lease>(to_worker)) {
       const auto* source = std::get_if<broker::ChunkBytes>(&out.blob);
@@ -379,6 +402,10 @@ void Oracle::emits_lease(SessionId session, const Lease& lease, std::uint64_t by
                            lease.attempt, task.runs.size()));
     if (task.last_token != 0) {
       const Token& before = tokens_[task.last_token];
+      const bool of_this_life = task.last_token >= code_of({epoch_, 0});
+      if (!of_this_life && before.left && before.kept_in != epoch_ && now_ < born_ + kLease)
+        violated("what may be under way is awaited after a restart",
+                 fmt::format("{}: task {} was leased as t{}", name(), at.value, task.last_token));
       if (!before.released && before.open.contains(at))
         violated("one live lease per task", fmt::format("{}: task {} is still leased as t{}",
                                                         name(), at.value, task.last_token));
@@ -414,6 +441,7 @@ void Oracle::broker_sends(const broker::Outgoing& out, bool has_blob) {
   const auto covered = [this](std::uint64_t write) { return write != 0 && write <= durable_; };
   if (const auto* to_worker = std::get_if<ToWorker>(&out.message)) {
     if (const auto* lease = std::get_if<Lease>(to_worker)) {
+      if (Token* sent = token(lease->token)) sent->left = has_blob;
       Job* of = job(lease->job);
       if (of == nullptr) return;
       if (lease->first.value + lease->count > durable_next(*of))
