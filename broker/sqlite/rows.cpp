@@ -12,6 +12,8 @@
 
 namespace fanmill::broker::sqlite {
 
+constexpr std::size_t kDigestBytesMax = 1024;
+
 template <class A, wire::Of<JobHead> M>
 void describe(A& a, M& m) {
   a(m.key, m.options);
@@ -19,7 +21,8 @@ void describe(A& a, M& m) {
 template <class A, wire::Of<JobState> M>
 void describe(A& a, M& m) {
   a(m.closed, m.total, m.cancelled, m.held, m.ordered, m.order, m.horizon, m.next_index,
-    m.accepted_bytes, m.digest, m.signature, m.cancel_grace_ms);
+    m.accepted_bytes, wire::at_most(m.digest, kDigestBytesMax),
+    wire::at_most(m.signature, limits::kSignatureBytesMax), m.cancel_grace_ms);
 }
 template <class A, wire::Of<ChunkHead> M>
 void describe(A& a, M& m) {

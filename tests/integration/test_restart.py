@@ -19,7 +19,7 @@ class Restarts(FanmillTest):
         self.store = self.dir / ".local/state/fanmill/broker.store"
         self.start_broker()
         self.worker = self.start(BIN / "fanmill-worker", "--slots", "2", "--name", "w")
-        self.worker.wait_for_stderr("slots")
+        self.worker.wait_for_stderr("with . slot")
 
     def start_broker(self, *options):
         self.broker = self.start(BIN / "fanmill-broker", "--listen", WHERE, *options)
@@ -67,7 +67,7 @@ class Killed(Restarts):
         self.worker.signal(15)
         self.worker.wait()
         self.worker = self.start(BIN / "fanmill-worker", "--slots", "1", "--allow-exec", "--name", "w")
-        self.worker.wait_for_stderr("slots")
+        self.worker.wait_for_stderr("with . slot")
         run = self.fanmill("exec", "sh", "-c", "echo x >> %s; sleep 2; echo done" % counter, ":::", "1")
         wait_until(counter.exists, "the task's beginning")
         self.restart_broker()
@@ -96,7 +96,7 @@ class BadStores(FanmillTest):
         broker = self.start(BIN / "fanmill-broker", "--listen", WHERE, "--store", "good.store")
         broker.wait_for_stderr("results are kept")
         worker = self.start(BIN / "fanmill-worker", "--broker", WHERE, "--slots", "1")
-        worker.wait_for_stderr("slots")
+        worker.wait_for_stderr("with . slot")
         self.run_fanmill("submit", "--broker", WHERE, "--wait", "identity", "--range", "n=1..5000")
         worker.signal(15)
         worker.wait()

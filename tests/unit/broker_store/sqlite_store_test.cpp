@@ -9,10 +9,13 @@ TEST_F(StoreTest, WhatIsDurableIsThereInTheNextLife) {
   {
     auto store = opened();
     ASSERT_TRUE(store) << store.error().message;
-    (*store)->write(writes(put_job(), put_chunk(0, 3, "abcdef"), put_chunk(3, 2, "ghij")));
+    PutChunk last = put_chunk(3, 2, "ghij");
+    last.digest = std::string(400, 'd');
+    (*store)->write(writes(put_job(), put_chunk(0, 3, "abcdef"), last));
     (*store)->write(writes(put_record(1, 0, 3, "values"), PutClose{kJob, 5},
-                           PutState{kJob, true, true, RowOrder::kAsCompleted, TaskIndex{4}},
-                           PutCharge{kJob, TaskIndex{4}, 1, 2, 3}, PutPush{kJob, "p", 9}));
+                           PutState{kJob, true, true, RowOrder::kAsCompleted, TaskIndex{4},
+                                    std::string(limits::kSignatureBytesMax, 's'), 7},
+                           PutCharge{kJob, TaskIndex{4}, 1, 2, 3, {8, 9}}, PutPush{kJob, "p", 9}));
     ASSERT_TRUE(wait_durable(**store, 8));
   }
   auto store = opened();
@@ -28,6 +31,9 @@ TEST_F(StoreTest, WhatIsDurableIsThereInTheNextLife) {
   EXPECT_TRUE(job.state.held);
   EXPECT_EQ(job.state.order, RowOrder::kAsCompleted);
   EXPECT_EQ(job.state.horizon, TaskIndex{4});
+  EXPECT_EQ(job.state.signature.size(), limits::kSignatureBytesMax);
+  EXPECT_EQ(job.state.cancel_grace_ms, 7U);
+  EXPECT_EQ(job.digest, std::string(400, 'd'));
   ASSERT_EQ(job.chunks.size(), 2U);
   EXPECT_EQ(job.chunks[1].first, TaskIndex{3});
   EXPECT_EQ(job.chunks[1].blocks, (std::vector<Block>{{2, 4}}));
@@ -41,6 +47,7 @@ TEST_F(StoreTest, WhatIsDurableIsThereInTheNextLife) {
   EXPECT_EQ(job.records[0].blob_bytes, 6U);
   EXPECT_FALSE(job.records[0].dropped);
   EXPECT_EQ(job.charges.at(4).crashes, 2U);
+  EXPECT_EQ(job.charges.at(4).token, (AttemptToken{8, 9}));
   EXPECT_EQ(job.pushes.at("p"), 9U);
   EXPECT_EQ(text((*store)->read(ChunkBytes{kJob, TaskIndex{3}, 1, 2})), "hi");
   EXPECT_EQ(text((*store)->read(RecordBytes{kJob, RecordId{1}})), "values");
