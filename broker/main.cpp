@@ -211,6 +211,8 @@ int main(int argc, char** argv) {
       "  fanmill broker --listen ipc:///tmp/mill/broker\n"
       "  fanmill worker --broker ipc:///tmp/mill/broker --slots 2\n"
       "  seq 10 | fanmill map --broker ipc:///tmp/mill/broker identity -\n"
+      "Killed and started again it goes on with its jobs; fanmill store verify looks into the "
+      "file.\n"
       "Ends on SIGTERM or Ctrl-C. Exit status: 0, 2 for wrong use, 3 where it cannot listen.");
   app.formatter(std::make_shared<fanmill::HelpFormatter>("Usage: fanmill broker [OPTIONS]"));
   try {

@@ -34,6 +34,7 @@ Usage: fanmill COMMAND [OPTIONS] ...
   functions                what can be called, with signatures
   broker                   a broker of its own, for several producers and workers
   worker                   offers this host's cores to a broker
+  store verify FILE        whether what a broker has kept is as it was written
 
 At a broker (--broker, or FANMILL_BROKER):
   submit FUNCTION INPUT    leaves a job there and prints its id; submit exec INPUT -- CMD too

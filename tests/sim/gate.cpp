@@ -20,7 +20,7 @@ using namespace fanmill::sim;
 using InBroker = fanmill::broker::Mutation;
 using InWorker = fanmill::worker::Mutation;
 
-constexpr std::uint64_t kSeeds = 6000;
+constexpr std::uint64_t kSeeds = 500;
 
 struct Mutant {
   std::string name;

@@ -204,13 +204,22 @@ void plan_faults(Random& random, Plan& plan, double estimate) {
 
 // The broker dies, at any moment, and starts again on what its disk has.
 void plan_deaths(Random& random, Plan& plan, double estimate) {
-  if (!random.chance(0.35)) return;
+  if (!random.chance(0.5)) return;
   for (std::uint64_t i = random.between(1, 4); i > 0; --i) {
     Fault fault;
     fault.kind = FaultKind::kKillBroker;
     fault.at = nanoseconds(static_cast<std::int64_t>(1e9 * estimate * random.unit()));
     fault.lasts = random.magnitude(1ms, 20s);
     plan.faults.push_back(fault);
+    if (!random.chance(0.4)) continue;
+    // Somebody who was lost before comes back after it, with what others have by then.
+    Fault absence;
+    absence.kind = FaultKind::kPauseWorker;
+    absence.target = static_cast<std::uint32_t>(random.between(0, plan.workers.size() - 1));
+    const nanoseconds before = random.between(nanoseconds(7s), nanoseconds(20s));
+    absence.at = std::max(fault.at - before, nanoseconds(0));
+    absence.lasts = fault.at - absence.at + random.magnitude(1ms, 10s);
+    plan.faults.push_back(absence);
   }
   std::stable_sort(plan.faults.begin(), plan.faults.end(),
                    [](const Fault& a, const Fault& b) { return a.at < b.at; });

@@ -1,5 +1,6 @@
 #include <map>
 
+#include "proto/limits.hpp"
 #include "tests/unit/broker_store/store_fixture.hpp"
 
 namespace fanmill::broker {
