@@ -2,6 +2,7 @@
 # deliberate bugs of core/mutation.hpp, for tests.
 set(FANMILL_BROKER_CORE_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/core/asking.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/core/claims.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/core.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/delivery.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/eligibility.cpp
@@ -19,6 +20,7 @@ set(FANMILL_BROKER_CORE_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/core/pushes.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/recalls.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/report.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/core/restoring.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/selector.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/sink.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/steering.cpp

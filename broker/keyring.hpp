@@ -33,7 +33,7 @@ class Keyring {
   std::map<std::string, CurveKeys> roles_;
 };
 
-// $XDG_STATE_HOME/fanmill, or ~/.local/state/fanmill.
-Result<std::string> default_key_directory();
+// $XDG_STATE_HOME/fanmill, or ~/.local/state/fanmill; empty if neither variable is set.
+std::string state_directory();
 
 }  // namespace fanmill::broker

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <deque>
 #include <utility>
@@ -23,9 +24,9 @@ constexpr nanoseconds kPauseNoticed = std::chrono::seconds(1);
 }  // namespace
 
 struct Loop::State {
-  State(ServerChannel bound, LoopOptions options)
+  State(ServerChannel bound, Core made, LoopOptions options)
       : channel(std::move(bound)),
-        core(options.core),
+        core(std::move(made)),
         store(std::move(options.store)),
         stop_fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
   ~State() { ::close(stop_fd); }
@@ -160,12 +161,16 @@ struct Loop::State {
   void wait(MonoTime now) {
     nanoseconds timeout = std::chrono::seconds(1);
     if (wake_at) timeout = std::clamp(*wake_at - now, nanoseconds(0), timeout);
-    pollfd stop{stop_fd, POLLIN, 0};
-    channel.wait({&stop, 1}, timeout);
-    stop_seen = (stop.revents & POLLIN) != 0;
+    // Without an event the store's descriptor is -1, which poll(2) passes over.
+    std::array<pollfd, 2> extra{pollfd{stop_fd, POLLIN, 0}, pollfd{store->event_fd(), POLLIN, 0}};
+    channel.wait(extra, timeout);
+    stop_seen = (extra[0].revents & POLLIN) != 0;
+    if ((extra[1].revents & POLLIN) == 0) return;
+    std::uint64_t events = 0;
+    (void)!::read(extra[1].fd, &events, sizeof events);
   }
 
-  void run() {
+  Result<void> run() {
     MonoTime last = mono_now();
     while (true) {
       MonoTime now = mono_now();
@@ -180,7 +185,8 @@ struct Loop::State {
         tell_broken_off(now);
       }
       work(now);
-      if (stop_seen) return;
+      if (auto failure = store->failure()) return tl::make_unexpected(std::move(*failure));
+      if (stop_seen) return {};
       if (taken < kMessagesPerTurn) wait(now);
     }
   }
@@ -193,20 +199,23 @@ Loop::~Loop() = default;
 
 Result<Loop> Loop::bind(ChannelContext& context, LoopOptions options) {
   FANMILL_ASSERT(!options.endpoints.empty());
+  options.core.durability = std::string(options.store->level());
+  options.core.version = FANMILL_VERSION;
+  Core core(options.core);
+  if (auto restored = core.restore(std::move(options.recovered), mono_now()); !restored)
+    return tl::make_unexpected(std::move(restored.error()));
   auto channel = ServerChannel::bind(context, options.endpoints.front(), options.security);
   if (!channel) return tl::make_unexpected(channel.error());
   for (std::size_t i = 1; i < options.endpoints.size(); ++i) {
     const auto bound = channel->also_bind(options.endpoints[i], options.security);
     if (!bound) return tl::make_unexpected(bound.error());
   }
-  options.core.durability = std::string(options.store->level());
-  options.core.version = FANMILL_VERSION;
-  options.core.addresses = channel->endpoints();
-  return Loop(std::make_unique<State>(std::move(*channel), std::move(options)));
+  core.reached_at(channel->endpoints());
+  return Loop(std::make_unique<State>(std::move(*channel), std::move(core), std::move(options)));
 }
 
 std::vector<std::string> Loop::endpoints() const { return state_->channel.endpoints(); }
-void Loop::run() { state_->run(); }
+Result<void> Loop::run() { return state_->run(); }
 
 void Loop::request_stop() {
   const std::uint64_t one = 1;

@@ -17,11 +17,13 @@ struct LoopOptions {
   TcpSecurity security;                // for those over TCP
   CoreConfig core;
   std::unique_ptr<Store> store;
+  Recovered recovered;  // what the store has of earlier lives
 };
 
 class Loop {
  public:
-  // Bound when it returns: peers may connect at once. Errors are those of ServerChannel.
+  // Bound when it returns: peers may connect at once. Errors are those of ServerChannel, and of
+  // Core::restore.
   static Result<Loop> bind(ChannelContext& context, LoopOptions options);
   Loop(Loop&&) noexcept;
   Loop& operator=(Loop&&) noexcept;
@@ -30,7 +32,8 @@ class Loop {
   // As bound, in the order of the options.
   std::vector<std::string> endpoints() const;
 
-  void run();           // until request_stop()
+  // Until request_stop(), or until the store fails: its error.
+  Result<void> run();
   void request_stop();  // from any thread or signal handler
 
  private:

@@ -20,7 +20,8 @@
 
 #include "broker/keyring.hpp"
 #include "broker/loop.hpp"
-#include "broker/memory_store.hpp"
+#include "broker/store_choice.hpp"
+#include "broker/store_command.hpp"
 #include "proto/command_help.hpp"
 #include "proto/gate.hpp"
 #include "proto/limits.hpp"
@@ -62,6 +63,7 @@ struct Options {
   std::vector<std::string> listen = {default_endpoint()};
   std::string advertise;
   std::string keys;
+  fanmill::broker::StoreChoice store;
   std::string log_level = "info";
 };
 
@@ -94,9 +96,11 @@ struct Security {
   static fanmill::Result<Security> open(fanmill::ChannelContext& context, std::string directory) {
     using namespace fanmill;
     if (directory.empty()) {
-      auto found = broker::default_key_directory();
-      if (!found) return tl::make_unexpected(found.error());
-      directory = std::move(*found);
+      directory = broker::state_directory();
+      if (directory.empty())
+        return fail(ErrorCode::kUsage,
+                    "no directory for the keys of TCP: neither XDG_STATE_HOME nor HOME is set; "
+                    "choose one with --keys DIR");
     }
     auto keyring = broker::Keyring::open(directory);
     if (!keyring) return tl::make_unexpected(keyring.error());
@@ -122,13 +126,23 @@ int serve(const Options& wanted) {
   }
   std::random_device random;
   options.core.seed = (std::uint64_t{random()} << 32) | random();
-  // Nothing tells this life of the broker from an earlier one but chance: a worker may still hold
-  // results for jobs of that one, whose ids must not be ours.
-  options.core.epoch = random() | 1U;
   options.core.news = true;
-  options.store = std::make_unique<broker::MemoryStore>();
+  // This life has its epoch on the disk before anybody can connect.
+  auto opened = broker::open_store(wanted.store, (std::uint64_t{random()} << 32) | random());
+  if (!opened) return told(opened.error());
+  const std::size_t jobs = opened->recovered.jobs.size();
+  options.core.epoch = opened->recovered.epoch;
+  options.recovered = std::move(opened->recovered);
+  options.store = std::move(opened->store);
   auto loop = broker::Loop::bind(context, std::move(options));
-  if (!loop) return told(loop.error());
+  if (!loop) {
+    Error error = loop.error();
+    if (error.code == ErrorCode::kMalformedInput)
+      error.message = opened->file + ": " + error.message +
+                      "; it was left as it is. Look into it with: fanmill store verify " +
+                      opened->file;
+    return told(error);
+  }
   running = &*loop;
   stop_on(SIGINT);
   stop_on(SIGTERM);
@@ -143,8 +157,11 @@ int serve(const Options& wanted) {
                  security->keyring.join_file(broker::kWorkerRole));
     spdlog::info("producers elsewhere with {}", security->keyring.join_file(broker::kProducerRole));
   }
-  spdlog::info("results are kept in memory and end with this process");
-  loop->run();
+  if (jobs > 0)
+    spdlog::info("{} of earlier lives go on", jobs == 1 ? "1 job" : std::to_string(jobs) + " jobs");
+  spdlog::info("results are kept {}", opened->kept);
+  const auto ended = loop->run();
+  if (!ended) return told(ended.error());
   spdlog::info("stopped");
   return 0;
 }
@@ -152,6 +169,8 @@ int serve(const Options& wanted) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "store")
+    return fanmill::broker::store_command(argc - 1, argv + 1);
   CLI::App app{
       "The broker deals the tuples that producers submit to separately launched workers, and "
       "keeps\n"
@@ -171,6 +190,15 @@ int main(int argc, char** argv) {
                  "Where the keys and the join files are, made at the first start "
                  "(~/.local/state/fanmill)")
       ->type_name("DIR");
+  app.add_option("--store", options.store.file,
+                 "Where jobs and results are kept, made at the first start "
+                 "(~/.local/state/fanmill/broker.store)")
+      ->type_name("FILE");
+  app.add_option("--durability", options.store.durability,
+                 "What survives: sync, a power cut; os, the end of the broker; memory, nothing")
+      ->check(CLI::IsMember({"sync", "os", "memory"}))
+      ->type_name("LEVEL")
+      ->capture_default_str();
   app.add_option("--log-level", options.log_level, "debug, info, warn or error")
       ->envname("FANMILL_LOG")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
@@ -183,6 +211,8 @@ int main(int argc, char** argv) {
       "  fanmill broker --listen ipc:///tmp/mill/broker\n"
       "  fanmill worker --broker ipc:///tmp/mill/broker --slots 2\n"
       "  seq 10 | fanmill map --broker ipc:///tmp/mill/broker identity -\n"
+      "Killed and started again it goes on with its jobs; fanmill store verify looks into the "
+      "file.\n"
       "Ends on SIGTERM or Ctrl-C. Exit status: 0, 2 for wrong use, 3 where it cannot listen.");
   app.formatter(std::make_shared<fanmill::HelpFormatter>("Usage: fanmill broker [OPTIONS]"));
   try {

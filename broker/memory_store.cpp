@@ -42,8 +42,6 @@ void MemoryStore::apply(PutChunk& write) {
   jobs_[write.job].chunks.insert_or_assign(write.first.value, keep(write.bytes));
 }
 
-void MemoryStore::apply(PutClose&) {}
-
 void MemoryStore::apply(PutRecord& write) {
   jobs_[write.job].records.insert_or_assign(write.record.value, keep(write.bytes));
 }

@@ -9,6 +9,7 @@
 
 #include "broker/core/duties.hpp"
 #include "proto/blob.hpp"
+#include "proto/error.hpp"
 
 namespace fanmill::broker {
 
@@ -24,6 +25,14 @@ class Store {
   virtual std::optional<Blob> read(const ChunkBytes& source) = 0;
   virtual std::optional<Blob> read(const RecordBytes& source) = 0;
   virtual std::string_view level() const = 0;  // "memory", "os", "sync"
+
+  // Readable (an eventfd) after durable(), failure() or full() has changed; -1: they change only
+  // within write().
+  virtual int event_fd() const { return -1; }
+  // What ends the broker: nothing is written any more, and durable() stays where it is.
+  virtual std::optional<Error> failure() const { return std::nullopt; }
+  // The disk is: writes wait, and no more tuples should be taken.
+  virtual bool full() const { return false; }
 };
 
 }  // namespace fanmill::broker

@@ -1,7 +1,6 @@
 #include "producer/broker_watch.hpp"
 
 #include "producer/query.hpp"
-#include "proto/limits.hpp"
 
 namespace fanmill::producer {
 
@@ -25,20 +24,16 @@ std::optional<Error> BrokerWatch::look(MonoTime now) {
     lost_at_ = now;
     if (say_) say_("the connection to the broker is lost; trying again");
   }
-  const bool near = given_.empty() || given_.starts_with("ipc://");
-  const bool patient = now - *lost_at_ < limits::kProducerGoneAfter;
-  const std::string gone =
-      "the broker at " + (given_.empty() ? std::string("this process") : given_) + " is gone";
-  if (follows_ == Follows::kKeptJobs) {
-    if (!near || patient) return {};
-    return Error{ErrorCode::kUnreachable, gone};
-  }
+  if (follows_ == Follows::kKeptJobs || durable_) return {};
   // Nobody listens there any more: what it kept in memory went with it. Between hosts it may be the
   // network alone.
+  const bool near = given_.empty() || given_.starts_with("ipc://");
   const bool lost = kept_in_memory_ && trouble && near;
-  if (!lost && patient) return {};
+  if (!lost && now - *lost_at_ < limits::kProducerGoneAfter) return {};
   return Error{ErrorCode::kUnreachable,
-               gone + "; what it kept in memory is lost with it, so this job has to be run again"};
+               "the broker at " + (given_.empty() ? std::string("this process") : given_) +
+                   " is gone; what it kept in memory is lost with it, so this job has to be run "
+                   "again"};
 }
 
 }  // namespace fanmill::producer

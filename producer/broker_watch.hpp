@@ -30,12 +30,15 @@ class BrokerWatch {
         began_(now) {}
 
   // As the broker says of the followed job.
-  void durability(std::string_view level) { kept_in_memory_ = level == "memory"; }
+  void durability(std::string_view level) {
+    kept_in_memory_ = level == "memory";
+    durable_ = !kept_in_memory_;
+  }
 
   // To be asked once a turn. An error (kUnreachable, kRefused): nothing is to be hoped for. One
-  // that was there once is waited for during limits::kProducerGoneAfter; for jobs that it keeps, as
-  // long as it takes if it is elsewhere; for a job in its memory not at all, if nobody listens any
-  // more on this host.
+  // that was there once is waited for: for jobs that it keeps, as long as it takes; for one in its
+  // memory during limits::kProducerGoneAfter, and not at all if nobody listens any more on this
+  // host.
   std::optional<Error> look(MonoTime now);
 
  private:
@@ -45,6 +48,7 @@ class BrokerWatch {
   const Say say_;  // may be empty
   const MonoTime began_;
   bool kept_in_memory_ = false;
+  bool durable_ = false;
   bool was_there_ = false;
   std::optional<MonoTime> lost_at_;
 };

@@ -34,6 +34,7 @@ Usage: fanmill COMMAND [OPTIONS] ...
   functions                what can be called, with signatures
   broker                   a broker of its own, for several producers and workers
   worker                   offers this host's cores to a broker
+  store verify FILE        whether what a broker has kept is as it was written
 
 At a broker (--broker, or FANMILL_BROKER):
   submit FUNCTION INPUT    leaves a job there and prints its id; submit exec INPUT -- CMD too
@@ -106,6 +107,7 @@ constexpr std::array kCommands{
     Command{"status", producer::status_command},
     Command{"broker", nullptr},
     Command{"worker", nullptr},
+    Command{"store", nullptr},
 };
 
 int no_such_command(const std::string& word) {
@@ -150,6 +152,7 @@ int run(int argc, char** argv) {
   }
   const auto found = std::ranges::find(kCommands, command, &Command::name);
   if (found == kCommands.end()) return no_such_command(argv[1]);
+  if (command == "store") return execute_beside("fanmill-broker", argv);
   if (found->run == nullptr) return execute_beside("fanmill-" + std::string(command), argv + 1);
   if (found->reads_signals) producer::block_signals();
   const char* const level = std::getenv("FANMILL_LOG");

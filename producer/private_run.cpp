@@ -97,7 +97,7 @@ Result<PrivateRun> PrivateRun::start(ChannelContext& context, const PrivateRunOp
   if (state->worker_ended < 0) return fail(ErrorCode::kSystem, "cannot make an eventfd");
 
   State* const shared = state.get();
-  shared->broker_thread = std::thread([shared] { shared->broker->run(); });
+  shared->broker_thread = std::thread([shared] { (void)shared->broker->run(); });
   shared->agent_thread = std::thread([shared] {
     const std::uint64_t one = 1;
     if (shared->agent->run() != 0) {

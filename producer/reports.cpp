@@ -270,7 +270,7 @@ std::string status_text(const StatusDocument& status, const TextStyle& style) {
   facts.add("up for", ms_text(status.age_ms));
   facts.add("keeps", status.durability == "memory"
                          ? "jobs and results in memory: they end with it"
-                         : "jobs and results: " + visible(status.durability));
+                         : "jobs and results on its disk (" + visible(status.durability) + ")");
   facts.add("workers", fmt::format("{}, {} of {} busy", counted(status.workers, "worker"),
                                    status.busy, counted(status.slots, "slot")));
   facts.add("producers", number(status.producers));

@@ -152,10 +152,10 @@ class SubmitRun final : Feeding {
   void tell_acceptance() {
     if (options_.quiet) return;
     const std::uint64_t count = session_.accepted(job_);
-    console_.note(
-        fmt::format("{} tuple{} accepted, kept {}{}", count, count == 1 ? "" : "s",
-                    durability_ == "memory" ? "in the broker's memory" : "on disk",
-                    options_.open ? "; open for more: fanmill push " + to_text(*id_) : ""));
+    console_.note(fmt::format(
+        "{} tuple{} accepted, kept {}{}", count, count == 1 ? "" : "s",
+        durability_ == "memory" ? "in the broker's memory" : "on its disk (" + durability_ + ")",
+        options_.open ? "; open for more: fanmill push " + to_text(*id_) : ""));
   }
 
   // A job that nobody would know of is not left behind half fed.

@@ -12,12 +12,10 @@
 namespace fanmill {
 namespace {
 
-constexpr int kBusyMs = 5000;
-
 Error damaged(const std::string& path, const SqliteFileKind& kind, const std::string& how) {
-  std::string message = fmt::format("{}: {}; it was left as it is", path, how);
-  if (*kind.when_damaged != '\0') message += fmt::format(". {}", kind.when_damaged);
-  return {ErrorCode::kMalformedInput, std::move(message)};
+  return {ErrorCode::kMalformedInput,
+          fmt::format("{}: {}; it was left as it is. {}", path, how,
+                      fmt::format(fmt::runtime(kind.when_damaged), path))};
 }
 
 std::uint32_t big_endian(std::string_view bytes, std::size_t at) {
@@ -93,7 +91,7 @@ Result<std::unique_ptr<SQLite::Database>> open_sqlite_file(const std::string& pa
     return tl::make_unexpected(ours.error());
   try {
     auto database = std::make_unique<SQLite::Database>(
-        path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyMs);
+        path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kSqliteBusyMs);
     make_tables(*database, kind);
     database->exec("PRAGMA journal_mode = WAL");
     database->exec("PRAGMA synchronous = FULL");

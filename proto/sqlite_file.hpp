@@ -20,8 +20,11 @@ struct SqliteFileKind {
   int page_bytes;
   const char* what;          // "store of a broker"
   const char* name_another;  // what to do instead: "Name another file with --store FILE"
-  const char* when_damaged;  // what to do then, a sentence; empty: nothing
+  const char* when_damaged;  // what to do then; {} in it is the file
 };
+
+// How long who opens one waits for another's transaction.
+inline constexpr int kSqliteBusyMs = 5000;
 
 // By its header, read without SQLite, which would change what it opens. A file that does not exist
 // or is empty is fine. kUsage: a directory; kMalformedInput: no such file of ours; kSystem.

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 namespace fanmill {
@@ -16,6 +17,10 @@ class TupleDigest {
   ~TupleDigest();
 
   void update(std::string_view bytes);
+  // All that is to be known of the bytes so far, to go on with later; false: no such thing.
+  std::string save() const;
+  bool load(std::string_view saved);
+
   std::uint64_t value() const;  // of all bytes so far, however they were cut
 
  private:

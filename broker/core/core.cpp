@@ -12,6 +12,7 @@
 #include "broker/core/progress.hpp"
 #include "broker/core/pushes.hpp"
 #include "broker/core/recalls.hpp"
+#include "broker/core/restoring.hpp"
 #include "broker/core/sink.hpp"
 #include "broker/core/steering.hpp"
 #include "broker/core/ventilator.hpp"
@@ -165,6 +166,16 @@ Core::Core(CoreConfig config) : state_(new State{World(std::move(config))}) {}
 Core::Core(Core&&) noexcept = default;
 Core& Core::operator=(Core&&) noexcept = default;
 Core::~Core() = default;
+
+void Core::reached_at(std::vector<std::string> addresses) {
+  state_->world.config.addresses = std::move(addresses);
+}
+
+Result<void> Core::restore(Recovered recovered, MonoTime now) {
+  World& world = state_->world;
+  world.began = world.now = now;
+  return broker::restore(world, std::move(recovered));
+}
 
 void Core::step(const Event& event, MonoTime now) {
   World& world = state_->world;

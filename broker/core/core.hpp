@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "broker/core/duties.hpp"
+#include "broker/core/recovered.hpp"
 #include "proto/clock.hpp"
 #include "proto/codec.hpp"
 #include "proto/error.hpp"
@@ -88,6 +89,11 @@ class Core {
   Core(Core&&) noexcept;
   Core& operator=(Core&&) noexcept;
   ~Core();
+
+  void reached_at(std::vector<std::string> addresses);  // CoreConfig::addresses, once bound
+  // What earlier lives of the broker have left, before the first step; config.epoch is higher than
+  // theirs. Refused (kMalformedInput): it contradicts itself.
+  Result<void> restore(Recovered recovered, MonoTime now);
 
   // `now` never decreases. Timers that are due are served by every step.
   void step(const Event& event, MonoTime now);

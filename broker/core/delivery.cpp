@@ -7,8 +7,6 @@
 #include "broker/core/ventilator.hpp"
 
 namespace fanmill::broker {
-namespace {
-
 void drop_chunk(World& world, Job& job, const Chunk& chunk) {
   job.released_bytes += chunk.table.bytes();
   job.held_bytes -= chunk.table.bytes();
@@ -16,8 +14,10 @@ void drop_chunk(World& world, Job& job, const Chunk& chunk) {
   job.chunks.erase(chunk.first.value);
 }
 
+namespace {
+
 // Nobody will ask for this slice again.
-void forget(World& world, Job& job, const Slice& slice) {
+void forget_slice(World& world, Job& job, const Slice& slice) {
   Record& record = *slice.record;
   if (--record.slices == 0) {
     job.unacknowledged_bytes -= record.blob_bytes;
@@ -30,23 +30,27 @@ void forget(World& world, Job& job, const Slice& slice) {
   if (chunk->unacknowledged == 0) drop_chunk(world, job, *chunk);
 }
 
+}  // namespace
+
 void forget_until(World& world, Job& job, std::uint64_t cursor) {
   if (job.order == RowOrder::kInput) {
     while (!job.rows.empty() && job.rows.begin()->second.range.end().value <= cursor) {
       const Slice slice = std::move(job.rows.begin()->second);
       job.rows.erase(job.rows.begin());
-      forget(world, job, slice);
+      forget_slice(world, job, slice);
     }
   } else {
     while (!job.log.empty() && job.log_start < cursor) {
       const Slice slice = std::move(job.log.front());
       job.log.pop_front();
       ++job.log_start;
-      forget(world, job, slice);
+      forget_slice(world, job, slice);
     }
   }
   job.forgotten = std::max(job.forgotten, cursor);
 }
+
+namespace {
 
 void acknowledge(World& world, Job& job, Reader& reader, std::uint64_t cursor) {
   if (cursor <= reader.acknowledged || cursor > reader.sent_ever) return;
@@ -169,6 +173,7 @@ static Result<void> claim_rows(World& world, Producer& producer, Job& job, RowOr
     job.order = order;
     if (order == RowOrder::kInput) job.log.clear();
     if (order == RowOrder::kAsCompleted) job.rows.clear();
+    world.write_state(job);
   }
   if (job.order != order)
     return fail(

@@ -10,6 +10,11 @@ namespace fanmill::broker {
 void on_gather(World& world, Producer& producer, const Gather& gather);
 void on_gather_ack(World& world, Producer& producer, const GatherAck& ack);
 
+// Readers have acknowledged what is before this cursor, of a job that forgets what is delivered.
+void forget_until(World& world, Job& job, std::uint64_t cursor);
+// No reader needs this chunk, nor does a worker.
+void drop_chunk(World& world, Job& job, const Chunk& chunk);
+
 // From the sink: a recorded slice waits for the readers; every task of a chunk has a record.
 void add_rows(Job& job, IndexRange range, const std::shared_ptr<Record>& record);
 void chunk_finished(World& world, Job& job, Chunk& chunk);

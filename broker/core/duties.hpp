@@ -15,7 +15,7 @@
 
 namespace fanmill::broker {
 
-// ---- writes: what the store keeps, in this order ----
+// ---- writes: what the store keeps, in this order; those of one turn all or none ----
 struct PutJob {
   JobId job;
   std::string key;
@@ -27,6 +27,7 @@ struct PutChunk {
   std::uint64_t count{};
   std::vector<Block> blocks;
   Blob bytes;
+  std::string digest = {};  // TupleDigest::save() with it, of a job with a named key
 };
 struct PutClose {
   JobId job;
@@ -48,11 +49,40 @@ struct PutRecord {
   std::uint64_t values_bytes{};
   std::uint64_t run_ns{};
   Blob bytes;
+  std::uint64_t rows_end{};  // as completed, the cursor behind its rows
+};
+// What became of a job as a whole; each replaces the one before.
+struct PutState {
+  JobId job;
+  bool cancelled{};
+  bool held{};  // a user paused it
+  std::optional<RowOrder>
+      order;                   // in which its rows are read, if they are forgotten when delivered
+  TaskIndex horizon;           // no task from here on has been dealt
+  std::string signature = {};  // of the function, as the job is bound to it
+  std::uint64_t cancel_grace_ms{};
+};
+// What attempts at one task have come to so far, `token` being the last of them.
+struct PutCharge {
+  JobId job;
+  TaskIndex index;
+  std::uint32_t failures{};
+  std::uint32_t crashes{};
+  std::uint32_t losses{};
+  AttemptToken token = {};
+};
+// Chunks of this push key before `sequence` are accepted.
+struct PutPush {
+  JobId job;
+  std::string key;
+  std::uint64_t sequence{};
+  std::uint64_t tasks{};  // in them
 };
 struct DropChunk {
   JobId job;
   TaskIndex first;
 };
+// Its rows are delivered and nobody will ask again. What it says of its tasks stays.
 struct DropRecord {
   JobId job;
   RecordId record;
@@ -60,8 +90,8 @@ struct DropRecord {
 struct DropJob {  // with all its chunks and records
   JobId job;
 };
-using StoreWrite =
-    std::variant<PutJob, PutChunk, PutClose, PutRecord, DropChunk, DropRecord, DropJob>;
+using StoreWrite = std::variant<PutJob, PutChunk, PutClose, PutRecord, PutState, PutCharge, PutPush,
+                                DropChunk, DropRecord, DropJob>;
 
 // ---- messages: their blobs are named, and fetched from the store when they leave ----
 struct ChunkBytes {  // bytes [offset, offset + bytes) of the chunk that begins with task `chunk`

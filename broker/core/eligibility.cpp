@@ -90,12 +90,16 @@ void bind(World& world, Job& job) {
   join_line(world, job);
 }
 
+void bind_again(World& world, Job& job) { join_line(world, job); }
+
 void bind_to(World& world, Job& job, const Worker& worker) {
   if (!job.signature.empty()) return;
   const std::string& signature = worker.offer(job.options.spec.function)->signature;
   if (signature.empty()) return;
   unbind(world, job);
   job.signature = signature;
+  world.write_state(job);
+  job.bound_write = world.writes;
   join_line(world, job);
 }
 

@@ -17,6 +17,8 @@ bool can_run(const Worker& worker, const Job& job);
 // it.
 void bind(World& world, Job& job);
 void bind_to(World& world, Job& job, const Worker& worker);
+// It is bound already, in an earlier life of the broker.
+void bind_again(World& world, Job& job);
 // It is over, or forgotten. May be repeated.
 void unbind(World& world, Job& job);
 

@@ -123,6 +123,10 @@ std::string reason_of(const World& world, const Job& job) {
     return "its producer is gone; it goes on once somebody gathers it: fanmill gather " +
            to_text(job.id);
   if (!job.has_work()) {
+    if (job.awaited_until)
+      return counted(job.awaited.count(), "task") +
+             " may be under way since before the broker's restart: dealt again in " +
+             within(*job.awaited_until - world.now) + ", unless a worker has them";
     if (!job.delayed.empty())
       return counted(job.delayed.size(), "failed task") + " wait" +
              (job.delayed.size() == 1 ? "s" : "") + " to be tried again, the first in " +

@@ -14,14 +14,15 @@ Result<void> take_chunk(World& world, Job& job, std::uint64_t count,
   if (!table) return tl::make_unexpected(std::move(table.error()));
   if (!job.has_work()) world.work_appeared = true;
   const TaskIndex first{job.next_index};
-  const std::uint64_t number = world.write(PutChunk{job.id, first, count, blocks, bytes});
+  if (job.digest) job.digest->update(bytes.view());
+  const std::uint64_t number = world.write(PutChunk{
+      job.id, first, count, blocks, bytes, job.digest ? job.digest->save() : std::string()});
   job.chunks.emplace_hint(job.chunks.end(), first.value,
                           Chunk{first, std::move(*table), number, count, count});
   job.next_index += count;
   job.accepted_bytes += bytes.size();
   job.held_bytes += bytes.size();
   job.submitted_at = world.now;
-  if (job.digest) job.digest->update(bytes.view());
   return {};
 }
 

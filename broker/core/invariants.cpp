@@ -14,8 +14,10 @@ void check_worker(const World& world, const Worker& worker) {
   std::uint64_t digest = 0;
   std::uint64_t number = 0;
   std::map<JobId, std::uint64_t> by_job;
-  for (const auto& [counter, lease] : worker.leases) {
-    FANMILL_ASSERT(counter == lease.token.counter && counter <= world.tokens);
+  for (const auto& [token, lease] : worker.leases) {
+    FANMILL_ASSERT(token == lease.token);
+    FANMILL_ASSERT(token <= AttemptToken(world.config.epoch, world.tokens));
+    FANMILL_ASSERT(lease.number == 0 || token.epoch == world.config.epoch);
     FANMILL_ASSERT(!lease.unfinished.empty());
     FANMILL_ASSERT(lease.number == 0 || lease.number > number);  // numbers rise with tokens
     number = std::max(number, lease.number);
@@ -58,7 +60,7 @@ void check_tasks(const World& world, const Job& job) {
   RangeSet leased;
   std::uint64_t leased_tasks = 0;
   for (const auto& [session, worker] : world.workers) {
-    for (const auto& [counter, lease] : worker->leases) {
+    for (const auto& [token, lease] : worker->leases) {
       if (lease.job != job.id) continue;
       leased_tasks += lease.unfinished.count();
       for (const IndexRange& range : lease.unfinished.ranges()) leased.add(range);
@@ -69,7 +71,7 @@ void check_tasks(const World& world, const Job& job) {
   std::uint64_t leased_open = 0;
   for (const IndexRange& range : leased.ranges()) {
     FANMILL_ASSERT(range.end() <= job.fresh);
-    FANMILL_ASSERT(job.ready.count(range) == 0);
+    FANMILL_ASSERT(job.ready.count(range) == 0 && job.awaited.count(range) == 0);
     leased_open += range.count - job.done.count(range);
   }
   std::uint64_t waiting = 0;
@@ -84,8 +86,15 @@ void check_tasks(const World& world, const Job& job) {
   FANMILL_ASSERT(waiting == job.delayed.size());
   for (const IndexRange& range : job.ready.present(dealt))
     FANMILL_ASSERT(job.done.count(range) == 0);
+  for (const IndexRange& range : job.awaited.present(dealt))
+    FANMILL_ASSERT(job.done.count(range) == 0 && job.ready.count(range) == 0);
+  FANMILL_ASSERT(job.awaited.count() == job.awaited.count(dealt));
+  FANMILL_ASSERT(job.awaited.empty() == !job.awaited_until);
+  FANMILL_ASSERT(job.horizon_safe <= job.horizon);
   // No accepted task vanishes.
-  FANMILL_ASSERT(job.done.count() + job.ready.count() + waiting + leased_open == job.fresh.value);
+  FANMILL_ASSERT(job.done.count() + job.ready.count() + waiting + leased_open +
+                     job.awaited.count() ==
+                 job.fresh.value);
 }
 
 // Who waits stands in its line, and nobody else does.

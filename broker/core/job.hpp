@@ -1,6 +1,8 @@
 // What the broker knows of one job. The state of its tasks is kept in sets:
 //
-//   [0, fresh)           dealt at least once; each is in `done`, `ready`, `delayed` or in a lease
+//   [0, fresh)           dealt at least once; each is in `done`, `ready`, `delayed`, `awaited` or
+//   in
+//                        a lease
 //   [fresh, next_index)  accepted, never dealt
 //
 // and what is peculiar to single tasks (attempts that failed) in one map of exceptions. A task that
@@ -28,6 +30,9 @@
 
 namespace fanmill::broker {
 
+// Tasks beyond those that were dealt which the store is told of in advance, at least.
+inline constexpr std::uint64_t kHorizonAhead = 64;
+
 struct Chunk {
   TaskIndex first;
   ChunkTable table;
@@ -42,6 +47,7 @@ struct History {
   std::uint32_t failures{};
   std::uint32_t crashes{};
   std::uint32_t losses{};
+  AttemptToken charged = {};         // the last attempt of these
   std::optional<MonoTime> retry_at;  // it waits in `delayed`
   std::uint32_t attempt() const { return 1 + failures + crashes + losses; }
 };
@@ -120,6 +126,15 @@ struct Job {
   IndexSet done;
   std::map<std::uint64_t, History> exceptions;
   std::set<std::pair<MonoTime, std::uint64_t>> delayed;
+  // May have been dealt in an earlier life of the broker: whoever has them is to say so until then.
+  IndexSet awaited;
+  std::optional<MonoTime> awaited_until;
+  // No task from `horizon` on has been dealt: so says the write of that number. Up to
+  // `horizon_safe` the store is known to say so.
+  std::uint64_t horizon{};
+  std::uint64_t horizon_write{};
+  std::uint64_t horizon_safe{};
+  std::uint64_t bound_write{};  // says to which signature it is bound
   std::uint64_t leased{};
   std::string signature;  // of the function as this job is bound to it; may be empty
   JobCounts counts;       // `running` is filled in when asked for

@@ -42,7 +42,7 @@ HeldLease& grant(World& world, Worker& worker, Job& job, IndexRange tasks, std::
   const std::uint64_t counter =
       mutated(Mutation::kReuseTokens) ? (world.tokens + 1) / 2 : world.tokens;
   const AttemptToken token{world.config.epoch, counter};
-  HeldLease& lease = worker.leases[counter];
+  HeldLease& lease = worker.leases[token];
   if (!lease.unfinished.empty()) {  // only where tokens are used twice
     job.leased -= lease.unfinished.count();
     worker.leased_tasks -= lease.unfinished.count();
@@ -68,6 +68,21 @@ HeldLease& grant(World& world, Worker& worker, Job& job, IndexRange tasks, std::
   return lease;
 }
 
+HeldLease& hold_again(World& world, Worker& worker, Job& job, AttemptToken token, RangeSet tasks) {
+  const std::uint64_t count = tasks.count();
+  const std::uint32_t attempt = job.attempt_of(tasks.ranges().front().first);
+  HeldLease& lease = worker.leases[token];
+  lease = {token, job.id, 0, std::move(tasks), attempt, 0, world.now, false, 0, 0, 0};
+  worker.digest ^= digest_of(token);
+  worker.leased_tasks += count;
+  job.leased += count;
+  charge(world, job, lease);
+  lease.fill =
+      static_cast<double>(count) / static_cast<double>(pace_of(job).per_slot * worker.slots);
+  put_in_share(worker, job, lease);
+  return lease;
+}
+
 double shrink(World& world, Worker& worker, HeldLease& lease,
               const std::vector<IndexRange>& tasks) {
   const std::uint64_t before = lease.unfinished.count();
@@ -85,7 +100,7 @@ double shrink(World& world, Worker& worker, HeldLease& lease,
   if (lease.unfinished.empty()) {
     worker.digest ^= digest_of(lease.token);
     worker.leased_bytes -= lease.bytes;
-    worker.leases.erase(lease.token.counter);
+    worker.leases.erase(AttemptToken(lease.token));
   }
   world.touch(worker);
   return refunded;
@@ -103,8 +118,8 @@ void free_tasks(World& world, Job& job, IndexRange tasks) {
   world.touch(job);
 }
 
-void release(World& world, Worker& worker, std::uint64_t token_counter) {
-  const auto it = worker.leases.find(token_counter);
+void release(World& world, Worker& worker, AttemptToken token) {
+  const auto it = worker.leases.find(token);
   if (it == worker.leases.end()) return;
   const std::vector<IndexRange> left = it->second.unfinished.ranges();
   Job* job = world.job(it->second.job);
@@ -113,8 +128,8 @@ void release(World& world, Worker& worker, std::uint64_t token_counter) {
   for (const IndexRange& range : left) free_tasks(world, *job, range);
 }
 
-void move_lease(World& world, Worker& from, Worker& to, std::uint64_t token_counter) {
-  auto node = from.leases.extract(token_counter);
+void move_lease(World& world, Worker& from, Worker& to, AttemptToken token) {
+  auto node = from.leases.extract(token);
   HeldLease& lease = node.mapped();
   const std::uint64_t tasks = lease.unfinished.count();
   from.digest ^= digest_of(lease.token);

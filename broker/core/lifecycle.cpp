@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "broker/core/claims.hpp"
 #include "broker/core/delivery.hpp"
 #include "broker/core/eligibility.hpp"
 #include "broker/core/pausing.hpp"
@@ -44,6 +45,9 @@ Job& make_job(World& world, Producer& producer, const std::string& key, const Jo
   if (options.named_key) job.digest.emplace();
   bind(world, job);
   world.write(PutJob{job.id, key, options});
+  job.horizon = kHorizonAhead;
+  world.write_state(job);
+  job.horizon_write = world.writes;
   adopt(world, producer, job);
   world.job_of_key[key] = job.id;
   world.active[job.id] = &job;
@@ -104,7 +108,10 @@ void cancel_job(World& world, Job& job, std::uint64_t grace_ms, const std::strin
     job.cancelled = true;
     if (!job.closed) world.write(PutClose{job.id, job.next_index});
     job.closed = true;
+    world.write_state(job);
     RangeSet unfinished;
+    for (const IndexRange& range : job.awaited.present({TaskIndex{}, job.next_index}))
+      unfinished.add(range);
     for (const IndexRange& range : job.ready.present({TaskIndex{}, job.next_index}))
       unfinished.add(range);
     for (const auto& [at, index] : job.delayed) unfinished.add({TaskIndex{index}, 1});
@@ -163,6 +170,7 @@ void check_job(World& world, JobId id) {
   const bool had_work = job->has_work();
   job->move_due_retries(world.now);
   if (!had_work && job->has_work()) world.work_appeared = true;
+  end_awaiting(world, *job);
   world.touch(*job);
   if (job->ended_at && !awaited(world, *job)) {
     const MonoTime end = *job->ended_at + kept_for(*job);

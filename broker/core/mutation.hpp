@@ -53,8 +53,19 @@ enum class Mutation : std::uint8_t {
   kForgetPushers,  // nobody is told that there is room again
   // -- steering --
   kSteerAgain,  // a late repetition of what was asked for is done again
+  // -- restarts --
+  kChargeAgainAfterRestart,  // a failure that was charged before a restart is charged again
+  kKeepLowestClaim,          // of several claims after a restart the first to come is kept
+  kForgetAwaited,            // what nobody claims after a restart is never dealt again
+  kNoAwaiting,               // what may be under way is dealt at once after a restart
+  kLowHorizon,               // tasks are dealt before the store knows that they may have been
+  kForgetCharges,            // attempts are counted anew after a restart
+  kForgetRecords,            // what has a record is done again after a restart
+  kForgetPushSequences,      // what was pushed before a restart may be pushed again
+  kRestartRowsAnew,          // after a restart rows are numbered anew
+  kReuseEpoch,               // a life has the epoch of the one before it
 };
-inline constexpr int kMutations = static_cast<int>(Mutation::kSteerAgain);
+inline constexpr int kMutations = static_cast<int>(Mutation::kReuseEpoch);
 
 #ifdef FANMILL_MUTATIONS
 // The bug that is switched on, in the whole process; tests set it before they make a core.

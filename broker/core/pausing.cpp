@@ -16,12 +16,14 @@ void ask_all_back(World& world, Job& job) {
 void pause(World& world, Job& job) {
   if (job.held) return;
   job.held = true;
+  world.write_state(job);
   ask_all_back(world, job);
 }
 
 void resume(World& world, Job& job) {
   if (!job.held) return;
   job.held = false;
+  world.write_state(job);
   world.work_appeared = true;
   world.touch(job);
 }

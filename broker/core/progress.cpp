@@ -23,7 +23,8 @@ Waiting waiting_of(const World& world, const Job& job) {
     }
     return {WaitingFor::kReader, {}};
   }
-  if (!job.closed && !job.has_work() && job.leased == 0 && job.delayed.empty())
+  if (!job.closed && !job.has_work() && job.leased == 0 && job.delayed.empty() &&
+      !job.awaited_until)
     return {WaitingFor::kProducer, {}};
   return {};
 }

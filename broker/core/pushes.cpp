@@ -92,6 +92,7 @@ void on_push(World& world, Producer& producer, const Push& push, const Blob& blo
     }
     pusher.next = push.sequence + 1;
     pusher.tasks += push.count;
+    world.write(PutPush{job->id, push.key, pusher.next, pusher.tasks});
     if (mutated(Mutation::kAckPushEarly))
       world.send_now(
           producer.peer, producer.session,

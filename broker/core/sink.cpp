@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "broker/core/claims.hpp"
 #include "broker/core/delivery.hpp"
 #include "broker/core/fair_shares.hpp"
 #include "broker/core/leases.hpp"
@@ -33,9 +34,8 @@ bool is_next_report(World& world, Worker& worker, std::uint64_t report) {
   return !repeated || mutated(Mutation::kSkipReportOrder);
 }
 
-HeldLease* lease_of(Worker& worker, AttemptToken token, JobId job, std::uint32_t epoch) {
-  if (token.epoch != epoch) return nullptr;
-  const auto it = worker.leases.find(token.counter);
+HeldLease* lease_of(Worker& worker, AttemptToken token, JobId job) {
+  const auto it = worker.leases.find(token);
   if (it == worker.leases.end() || it->second.job != job) return nullptr;
   return &it->second;
 }
@@ -80,18 +80,6 @@ void settle_chunks(World& world, Job& job, IndexRange range) {
   }
 }
 
-void count_ending(Job& job, const Ending& ending, std::uint64_t tasks) {
-  if (ending.dead_lettered) {
-    job.counts.dead_lettered += tasks;
-  } else if (ending.outcome == Outcome::kSucceeded) {
-    job.counts.succeeded += tasks;
-  } else if (ending.outcome == Outcome::kCancelled) {
-    job.counts.cancelled += tasks;
-  } else {
-    job.counts.failed += tasks;
-  }
-}
-
 void record(World& world, Job& job, Ending ending) {
   auto kept = std::make_shared<Record>();
   kept->id = {++job.records};
@@ -106,13 +94,14 @@ void record(World& world, Job& job, Ending ending) {
   kept->blob_bytes = ending.blob.size();
   job.unacknowledged_bytes += kept->blob_bytes;
 
-  count_ending(job, ending, sum(ending.valid));
+  count_ending(job.counts, ending.outcome, ending.dead_lettered, sum(ending.valid));
   job.recorded.count(world.now, sum(ending.valid));
   world.recorded += sum(ending.valid);
   world.recorded_rate.count(world.now, sum(ending.valid));
   for (const IndexRange& range : ending.valid) {
     job.done.add(range);
     if (!job.ready.empty()) job.ready.remove(range);
+    if (job.awaited_until) forget_awaited(job, range);
     if (!job.exceptions.empty()) {
       auto it = job.exceptions.lower_bound(range.first.value);
       while (it != job.exceptions.end() && it->first < range.end().value) {
@@ -125,7 +114,7 @@ void record(World& world, Job& job, Ending ending) {
   world.write(PutRecord{job.id, kept->id, ending.batch.first, ending.batch.count, ending.valid,
                         ending.outcome, ending.dead_lettered, ending.token, ending.attempt,
                         std::move(ending.worker), ending.values_bytes, ending.run_ns,
-                        std::move(ending.blob)});
+                        std::move(ending.blob), job.log_start + job.log.size()});
   for (const IndexRange& range : ending.valid) settle_chunks(world, job, range);
   world.touch(job);
 }
@@ -142,6 +131,14 @@ Ending ending_of(const Worker& worker, const Results& results, std::uint32_t att
           results.values_bytes,
           results.run_ns,
           blob};
+}
+
+// The store knows what attempts have come to before anybody hears of it.
+void write_charge(World& world, const Job& job, std::uint64_t index, History& history,
+                  AttemptToken token) {
+  history.charged = token;
+  world.write(PutCharge{job.id, TaskIndex{index}, history.failures, history.crashes, history.losses,
+                        token});
 }
 
 // Exponential backoff with full jitter, drawn from what names the attempt: the same in every
@@ -167,6 +164,7 @@ void on_failure(World& world, Job& job, Ending ending, const std::vector<IndexRa
           final.add({at, 1});
           continue;
         }
+        write_charge(world, job, at.value, history, ending.token);
         history.retry_at = retry_time(world, job, at.value, history.failures);
         job.delayed.insert({*history.retry_at, at.value});
         world.timers.arm(*history.retry_at, TimerKind::kJob, job.id.value);
@@ -200,11 +198,24 @@ void on_crash(World& world, Job& job, Ending ending, TaskIndex index, const Work
     record(world, job, std::move(ending));
     return;
   }
+  write_charge(world, job, index.value, history, ending.token);
   tell_readers(world, job, index, Outcome::kCrashed, history.crashes, limit, worker, blob);
   if (!mutated(Mutation::kForgetRetryAfterCrash)) free_tasks(world, job, {index, 1});
 }
 
 }  // namespace
+
+void count_ending(JobCounts& counts, Outcome outcome, bool dead_lettered, std::uint64_t tasks) {
+  if (dead_lettered) {
+    counts.dead_lettered += tasks;
+  } else if (outcome == Outcome::kSucceeded) {
+    counts.succeeded += tasks;
+  } else if (outcome == Outcome::kCancelled) {
+    counts.cancelled += tasks;
+  } else {
+    counts.failed += tasks;
+  }
+}
 
 void record_cancelled(World& world, Job& job, const std::vector<IndexRange>& tasks) {
   if (tasks.empty()) return;
@@ -224,6 +235,7 @@ void charge_loss(World& world, Job& job, TaskIndex index, const Worker& worker,
   History& history = job.exceptions[index.value];
   ++history.losses;
   if (history.losses < limits::kLossLimit && !mutated(Mutation::kLoseAtOnce)) {
+    write_charge(world, job, index.value, history, token);
     free_tasks(world, job, {index, 1});
     return;
   }
@@ -287,11 +299,12 @@ void on_results(World& world, Worker& worker, const Results& results, const Blob
   if (!is_next_report(world, worker, results.report)) return;
   Job* job = world.job(results.job);
   const std::uint64_t first = results.first.value;
-  HeldLease* lease = lease_of(worker, results.token, results.job, world.config.epoch);
+  HeldLease* lease = lease_of(worker, results.token, results.job);
   // A report beyond what was ever dealt changes nothing: its worker is out of its mind.
   const std::uint64_t dealt = job == nullptr ? ~std::uint64_t{0} : job->fresh.value;
   const bool sane = results.count > 0 && first <= dealt && results.count <= dealt - first &&
-                    results.token <= AttemptToken{world.config.epoch, world.tokens};
+                    results.token <= AttemptToken{world.config.epoch, world.tokens} &&
+                    world.knows_epoch(results.token.epoch);
   const IndexRange batch{results.first, results.count};
   std::vector<IndexRange> held;
   std::uint32_t attempt = 0;
@@ -334,7 +347,7 @@ void on_returned(World& world, Worker& worker, const Returned& returned) {
   if (returned.unbound)
     if (Share* share = worker.find_share(returned.job)) share->bound = false;
   std::vector<IndexRange> back;
-  if (HeldLease* lease = lease_of(worker, returned.token, returned.job, world.config.epoch)) {
+  if (HeldLease* lease = lease_of(worker, returned.token, returned.job)) {
     lease->reported = true;
     for (const IndexRange& range : returned.ranges) {
       if (range.empty() || range.end() < range.first) continue;

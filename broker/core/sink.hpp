@@ -9,6 +9,8 @@ namespace fanmill::broker {
 void on_results(World& world, Worker& worker, const Results& results, const Blob& blob);
 void on_returned(World& world, Worker& worker, const Returned& returned);
 
+void count_ending(JobCounts& counts, Outcome outcome, bool dead_lettered, std::uint64_t tasks);
+
 // Ends these tasks, which nobody holds and which have no record, as cancelled.
 void record_cancelled(World& world, Job& job, const std::vector<IndexRange>& tasks);
 

@@ -113,6 +113,19 @@ Cut cut_next(const World& world, const Worker& worker, Job& job, std::uint64_t m
   }
 }
 
+// Before a task is dealt for the first time the store knows that it may have been: after a restart
+// it is awaited, and all others are dealt at once. Raised ahead of use, so that leases seldom wait.
+bool horizon_covers(World& world, Job& job, TaskIndex end) {
+  if (job.horizon_write <= world.durable) job.horizon_safe = job.horizon;
+  const std::uint64_t ahead = std::max(kHorizonAhead, 2 * job.leased);
+  if (end.value + ahead / 2 > job.horizon) {
+    job.horizon = end.value + ahead;
+    world.write_state(job);
+    job.horizon_write = world.writes;
+  }
+  return end.value <= job.horizon_safe || mutated(Mutation::kLowHorizon);
+}
+
 void send_lease(World& world, Worker& worker, Job& job, const Cut& cut) {
   const HeldLease& held = grant(world, worker, job, cut.tasks, cut.slice.bytes);
   Lease lease;
@@ -130,7 +143,9 @@ void send_lease(World& world, Worker& worker, Job& job, const Cut& cut) {
     share.bound = true;
   }
   // A lease must not overtake an earlier one of the same session.
-  const bool durable = cut.chunk->write <= world.durable && worker.after_until <= world.durable;
+  const bool covered = horizon_covers(world, job, cut.tasks.end());
+  const bool durable = cut.chunk->write <= world.durable && worker.after_until <= world.durable &&
+                       job.bound_write <= world.durable && covered;
   if (!durable) worker.after_until = world.writes;
   Outgoing out{worker.peer,
                worker.session,

@@ -87,9 +87,8 @@ struct Worker {
   bool stuffed = false;  // the next tasks did not fit into its credit
 
   // ---- what it holds ----
-  // By token counter, which rises with the lease's number; those that came with the hello have the
-  // lowest.
-  std::map<std::uint64_t, HeldLease> leases;
+  // Tokens rise with the lease's number; those that came with the hello have the lowest.
+  std::map<AttemptToken, HeldLease> leases;
   std::uint64_t digest{};  // over their tokens
   std::uint64_t leased_tasks{};
   std::uint64_t leased_bytes{};

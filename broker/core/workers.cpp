@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "broker/core/claims.hpp"
 #include "broker/core/eligibility.hpp"
 #include "broker/core/fair_shares.hpp"
 #include "broker/core/leases.hpp"
@@ -53,14 +54,14 @@ void lose(World& world, Worker& worker) {
   }
   if (mutated(Mutation::kChargeUnstarted)) {
     worker.running.clear();
-    for (const auto& [counter, lease] : worker.leases)
+    for (const auto& [token, lease] : worker.leases)
       for (const IndexRange& range : lease.unfinished.ranges())
         for (TaskIndex at = range.first; at < range.end(); at = at + 1)
           worker.running.push_back({lease.job, lease.token, at});
   }
   for (const RunningTask& task : worker.running) {
-    const auto it = worker.leases.find(task.token.counter);
-    if (it == worker.leases.end() || it->second.token != task.token || it->second.job != task.job ||
+    const auto it = worker.leases.find(task.token);
+    if (it == worker.leases.end() || it->second.job != task.job ||
         !it->second.unfinished.contains(task.index))
       continue;
     shrink(world, worker, it->second, {{task.index, 1}});
@@ -75,16 +76,14 @@ void lose(World& world, Worker& worker) {
 // A task that runs now and ran at the last heartbeat took the time between.
 void charge_what_runs(World& world, Worker& worker, const std::vector<RunningTask>& running) {
   if (worker.running.empty() || running.empty()) return;
-  std::vector<std::pair<std::uint64_t, TaskIndex>> before;
+  std::vector<std::pair<AttemptToken, TaskIndex>> before;
   before.reserve(worker.running.size());
-  for (const RunningTask& task : worker.running)
-    before.emplace_back(task.token.counter, task.index);
+  for (const RunningTask& task : worker.running) before.emplace_back(task.token, task.index);
   std::sort(before.begin(), before.end());
   for (const RunningTask& task : running) {
-    if (!std::binary_search(before.begin(), before.end(),
-                            std::pair(task.token.counter, task.index)))
+    if (!std::binary_search(before.begin(), before.end(), std::pair(task.token, task.index)))
       continue;
-    const auto it = worker.leases.find(task.token.counter);
+    const auto it = worker.leases.find(task.token);
     Job* job = world.job(task.job);
     if (it == worker.leases.end() || it->second.job != task.job || job == nullptr) continue;
     charge_running(*job, it->second, world.now - worker.heartbeat);
@@ -94,11 +93,10 @@ void charge_what_runs(World& world, Worker& worker, const std::vector<RunningTas
 
 void move_claims(World& world, Worker& old, Worker& worker, const std::vector<Claim>& claims) {
   for (const Claim& claim : claims) {
-    const auto it = old.leases.find(claim.token.counter);
-    if (it == old.leases.end() || it->second.token != claim.token || it->second.job != claim.job)
-      continue;
+    const auto it = old.leases.find(claim.token);
+    if (it == old.leases.end() || it->second.job != claim.job) continue;
     worker.welcome.keep.push_back(claim.token);
-    move_lease(world, old, worker, claim.token.counter);
+    move_lease(world, old, worker, claim.token);
   }
   if (mutated(Mutation::kKeepUnclaimedLeases))
     while (!old.leases.empty()) move_lease(world, old, worker, old.leases.begin()->first);
@@ -121,32 +119,32 @@ Held held_of(const Worker& worker, std::uint64_t leases_seen) {
 
 // Ends a lease that never came: the worker does not count it, so the broker must not either, or
 // every lost message would use up credit for ever.
-void release_lost(World& world, Worker& worker, std::uint64_t counter) {
-  const HeldLease& lease = worker.leases.at(counter);
+void release_lost(World& world, Worker& worker, AttemptToken token) {
+  const HeldLease& lease = worker.leases.at(token);
   if (lease.number != 0 && !lease.reported) {
     worker.used.tasks -= lease.unfinished.count();
     worker.used.bytes -= lease.bytes;
     worker.stuffed = false;
   }
-  release(world, worker, counter);
+  release(world, worker, token);
 }
 
 // Leases that the worker has seen and does not name are lost on the way: they go back.
 void return_unnamed(World& world, Worker& worker, const WorkerHeartbeat& heartbeat) {
   std::vector<AttemptToken> named = heartbeat.held;
   std::sort(named.begin(), named.end());
-  std::vector<std::uint64_t> lost;
-  for (const auto& [counter, lease] : worker.leases) {
+  std::vector<AttemptToken> lost;
+  for (const auto& [token, lease] : worker.leases) {
     if (lease.number > heartbeat.leases_seen) break;
-    if (!std::binary_search(named.begin(), named.end(), lease.token)) lost.push_back(counter);
+    if (!std::binary_search(named.begin(), named.end(), lease.token)) lost.push_back(token);
   }
-  for (const std::uint64_t counter : lost) release_lost(world, worker, counter);
+  for (const AttemptToken token : lost) release_lost(world, worker, token);
 }
 
 // Leases that no heartbeat has named a whole lease after they were sent. A worker that has said
 // nothing since may still find them among what waits for it: its own silence ends them.
 void expire_unseen(World& world, Worker& worker) {
-  std::vector<std::uint64_t> expired;
+  std::vector<AttemptToken> expired;
   for (auto it = worker.leases.rbegin();
        it != worker.leases.rend() && it->second.number > worker.leases_seen; ++it) {
     const HeldLease& lease = it->second;
@@ -155,7 +153,7 @@ void expire_unseen(World& world, Worker& worker) {
       expired.push_back(it->first);
   }
   world.expired_leases += expired.size();
-  for (const std::uint64_t counter : expired) release_lost(world, worker, counter);
+  for (const AttemptToken token : expired) release_lost(world, worker, token);
 }
 
 }  // namespace
@@ -222,6 +220,7 @@ void on_worker_hello(World& world, PeerId peer, const WorkerHello& hello) {
     release_all(world, *old);
     forget_worker(world, *old);
   }
+  take_claims(world, worker, hello.claims);
   world.worker_of[hello.instance] = worker.session;
   world.timers.arm(world.now + world.config.lease_duration, TimerKind::kWorker,
                    worker.session.value);
@@ -301,11 +300,11 @@ void extend_leases(World& world, nanoseconds gap) {
   if (mutated(Mutation::kExpireAfterPause)) return;
   for (const auto& [session, worker] : world.workers) {
     worker->heard = std::min(world.now, worker->heard + gap);
-    for (auto& [counter, lease] : worker->leases)
-      lease.sent = std::min(world.now, lease.sent + gap);
+    for (auto& [token, lease] : worker->leases) lease.sent = std::min(world.now, lease.sent + gap);
   }
   for (const auto& [session, producer] : world.producers)
     producer->heard = std::min(world.now, producer->heard + gap);
+  put_off_awaited(world, gap);
 }
 
 void owe_acknowledgement(World& world, Worker& worker, bool at_once) {

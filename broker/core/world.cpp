@@ -16,6 +16,15 @@ SessionId World::next_session() {
   return {mixed == 0 ? 1 : mixed};
 }
 
+bool World::knows_epoch(std::uint32_t epoch) const {
+  return epoch == config.epoch || std::binary_search(epochs.begin(), epochs.end(), epoch);
+}
+
+void World::write_state(const Job& job) {
+  write(PutState{job.id, job.cancelled, job.held, job.order, TaskIndex{job.horizon}, job.signature,
+                 job.cancel_grace_ms});
+}
+
 void World::touch(Job& job) {
   if (!job.dirty) {
     job.dirty = true;

@@ -7,6 +7,7 @@
 //   pausing.cpp     jobs that stand still              lifecycle.cpp   jobs made, ended, forgotten
 //   intake.cpp      tuples taken                       pushes.cpp      tuples of many for one job
 //   asking.cpp      questions; report.cpp answers      steering.cpp    what people do to jobs
+//   restoring.cpp   what earlier lives have left        claims.cpp      who had what in them
 #pragma once
 
 #include <cstdint>
@@ -37,8 +38,9 @@ struct World {
 
   // ---- duties ----
   Duties duties;
-  std::uint64_t writes{};   // emitted over the core's life
-  std::uint64_t durable{};  // of them
+  std::uint64_t writes{};             // emitted over the core's life
+  std::uint64_t durable{};            // of them
+  std::vector<std::uint32_t> epochs;  // of earlier lives on this store, rising
 
   // ---- who and what ----
   std::map<SessionId, std::unique_ptr<Worker>> workers;
@@ -91,6 +93,7 @@ struct World {
     for (char& c : duties.news.back())
       if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '?';
   }
+  void write_state(const Job& job);
   std::uint64_t write(StoreWrite write) {
     duties.writes.push_back(std::move(write));
     return ++writes;
@@ -116,6 +119,9 @@ struct World {
     const auto it = producers.find(id);
     return it == producers.end() ? nullptr : it->second.get();
   }
+
+  // A life of the broker on this store gave out tokens of this epoch.
+  bool knows_epoch(std::uint32_t epoch) const;
 
   SessionId next_session();
   void touch(Job& job);        // rows, credit, end or status of it may be due

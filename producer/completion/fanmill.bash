@@ -59,6 +59,14 @@ _fanmill() {
   case $command in
     map | exec | functions | broker | worker | workers | status) ;;
     jobs | show | cancel | pause | resume | close | forget | submit | push | gather | results | wait) ;;
+    store)
+      if ((COMP_CWORD == 2)); then
+        _fanmill_words "verify --help" "$current"
+      else
+        _fanmill_files "$current"
+      fi
+      return
+      ;;
     help)
       _fanmill_words "$(_fanmill_commands "$program")" "$current"
       return

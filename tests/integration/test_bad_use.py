@@ -293,6 +293,8 @@ class BadUse(FanmillTest):
         broker = self.fanmill("broker", "--listen", endpoint)
         broker.wait_for_stderr("listening on")
         run = self.run_fanmill("broker", "--listen", endpoint, code=3)
+        self.assertRegex(run.err(), "broker.store belongs to a broker that runs: use that one, or name another file with --store FILE")
+        run = self.run_fanmill("broker", "--listen", endpoint, "--durability", "memory", code=3)
         self.assertRegex(run.err(), "a broker listens at .* already; stop it or choose another path")
 
     def test_a_broker_without_workers(self):

@@ -21,8 +21,8 @@ class Jobs(FanmillTest):
         self.worker = self.start(BIN / "fanmill-worker", "--slots", "2", "--allow-exec", "--name", "w")
         self.worker.wait_for_stderr("slots")
 
-    def start_broker(self):
-        self.broker = self.start(BIN / "fanmill-broker", "--listen", WHERE)
+    def start_broker(self, *options):
+        self.broker = self.start(BIN / "fanmill-broker", "--listen", WHERE, *options)
         self.broker.wait_for_stderr("results are kept")
 
     def submit(self, *words, **options):
@@ -41,7 +41,7 @@ class Jobs(FanmillTest):
 class Submit(Jobs):
     def test_prints_the_id_and_leaves_the_job_to_the_broker(self):
         run = self.run_fanmill("submit", "identity", "-", stdin="1\n2\n\"three\"\n")
-        self.assertRegex(run.err(), "3 tuples accepted, kept in the broker's memory")
+        self.assertRegex(run.err(), r"3 tuples accepted, kept on its disk \(sync\)")
         gathered = self.run_fanmill("gather", run.out().strip())
         self.assertEqual(gathered.out(), '1\n2\n"three"\n')
 
@@ -193,7 +193,7 @@ class Gather(Jobs):
         self.broker.process.kill()
         self.broker.wait()
         os.unlink(self.dir / "broker/socket")
-        self.start_broker()
+        self.start_broker("--durability", "memory")
         self.assertEqual(gatherer.wait().code, 3)
         self.assertIn("restarted without a durable store", gatherer.err())
 

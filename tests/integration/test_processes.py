@@ -109,6 +109,9 @@ class OverIpc(FanmillTest):
 
     @slow  # the producer looks for its broker for a minute
     def test_a_broker_that_dies_ends_the_run_with_3(self):
+        self.broker.signal(signal.SIGTERM)
+        self.broker.wait()
+        self.broker = self.start(BIN / "fanmill-broker", "--listen", self.endpoint, "--durability", "memory")
         self.worker("orphan")
         run = self.map("sleep_print", "-", stdin='[0.2,"x"]\n' * 1000)
         run.wait_for_lines(1)

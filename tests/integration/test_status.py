@@ -93,7 +93,7 @@ class Reports(Asking):
         table = self.run_fanmill("workers").out().splitlines()
         self.assertEqual([line.split()[0] for line in table], ["NAME", "one", "two"])
         status = self.told("status")
-        self.assertEqual((status["schema"], status["protocol"], status["durability"]), (1, 1, "memory"))
+        self.assertEqual((status["schema"], status["protocol"], status["durability"]), (1, 1, "sync"))
         self.assertEqual(status["addresses"], [self.endpoint])
         self.assertEqual((status["workers"], status["slots"], status["busy"]), (2, 3, 3))
         self.assertEqual((status["ventilator"]["jobs"], status["sink"]["recorded"], status["sink"]["readers"]), (1, 0, 1))

@@ -16,7 +16,7 @@ class Broker(FanmillTest):
     """A broker on a free port of `listen`, its keys in the test's directory."""
 
     def start_broker(self, listen="tcp://127.0.0.1:0", keys="keys", prefix=(), extra=()):
-        broker = self.start(*prefix, BIN / "fanmill-broker", "--listen", listen, "--keys", keys, *extra)
+        broker = self.start(*prefix, BIN / "fanmill-broker", "--listen", listen, "--keys", keys, "--store", keys + ".store", *extra)
         broker.wait_for_stderr("results are kept")
         return broker
 
@@ -164,11 +164,11 @@ class Refusals(Broker):
                 (["--listen", "tcp://127.0.0.1", "--keys", "more"], 2, "needs an address and a port"),
                 (["--listen", "tcp://127.0.0.1:0", "--keys", "/dev/null/keys"], 3, "--keys"),
                 (["--listen", "tcp://127.0.0.1:0", "--keys", "keys", "--advertise", "here"], 2, "--advertise here")):
-            run = self.start(BIN / "fanmill-broker", *arguments).wait()
+            run = self.start(BIN / "fanmill-broker", "--durability", "memory", *arguments).wait()
             self.assertEqual(run.code, code, run)
             self.assertRegex(run.err(), words)
         (self.dir / "keys/broker.key").chmod(0o644)
-        run = self.start(BIN / "fanmill-broker", "--listen", "tcp://127.0.0.1:0", "--keys", "keys").wait()
+        run = self.start(BIN / "fanmill-broker", "--listen", "tcp://127.0.0.1:0", "--keys", "keys", "--durability", "memory").wait()
         self.assertEqual(run.code, 3, run)
         self.assertRegex(run.err(), "chmod 600 keys/broker.key")
 

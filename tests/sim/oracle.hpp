@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -42,9 +43,11 @@ class Oracle {
 
   // ---- the store ----
   void on_write(const broker::StoreWrite& write, std::uint64_t number);
-  void on_durable(std::uint64_t number) { durable_ = number; }
+  void on_durable(std::uint64_t number);
 
   // ---- the broker ----
+  void broker_dies();  // what was not durable is undone
+  void broker_lives(std::uint32_t epoch);
   void broker_hears(const broker::Event& event);  // just before the step
   void broker_stepped();                          // just after it
   void broker_emits(const broker::Outgoing& out);
@@ -114,6 +117,8 @@ class Oracle {
     bool arrived{};
     bool taken{};
     std::uint16_t charged_crashes{};
+    std::uint16_t stored_crashes{};  // as the store has them
+    std::uint64_t charged{};         // the last token that was charged, as the store has it
     std::vector<Run> runs;
   };
   struct Job {
@@ -154,6 +159,8 @@ class Oracle {
     // ---- where and whether it may be dealt ----
     std::string signature;          // that it was first dealt to; may be empty
     std::uint64_t dealt_to{};       // tasks from here on were never dealt
+    std::uint64_t horizon{};        // as the store has it
+    bool held{};                    // as the store has it
     std::uint64_t pause_request{};  // that the broker has heard, and no resume since
     bool paused{};
     std::map<SessionId, MonoTime> recalled;
@@ -167,8 +174,10 @@ class Oracle {
     std::uint64_t number{};
     MonoTime sent;
     std::uint64_t bytes{};
-    bool released{};  // the broker may have given it up
-    bool refunded{};  // and its credit back
+    bool released{};          // the broker may have given it up
+    bool refunded{};          // and its credit back
+    bool left{};              // it was sent
+    std::uint32_t kept_in{};  // the last life of the broker in which a claim of it was kept
   };
   struct Session {      // of a worker
     bool over = false;  // the worker said goodbye
@@ -192,7 +201,8 @@ class Oracle {
     PeerId peer;
     std::uint32_t attempt{};
     MonoTime heard{};
-    std::map<std::uint32_t, Credit> hello_credit;  // by attempt
+    std::map<std::uint32_t, Credit> hello_credit;        // by attempt
+    std::map<std::uint32_t, std::vector<Claim>> claims;  // by attempt
     // What the agent itself did in its present session.
     SessionId own_session;
     std::uint64_t reports_made{};
@@ -212,6 +222,9 @@ class Oracle {
   Job& job_of(JobId id, const char* where);
   std::uint64_t durable_next(Job& job);
   Token* token(AttemptToken token);
+  void undo(std::uint64_t write, std::function<void()> how);
+  void check_dropped(const Claim& claim);
+  void kept_again(Token& token, std::uint64_t code, const std::vector<IndexRange>& claimed);
   void release_all_of(InstanceId instance);
   void release_lost(Token& token);  // the worker never got it
   InstanceId instance_at(PeerId peer) const;
@@ -250,7 +263,10 @@ class Oracle {
   std::vector<Dealt> dealt_;              // in this turn
   std::vector<std::uint32_t> to_recall_;  // paused in this turn
   std::map<JobId, std::uint32_t> ordinals_;
-  std::vector<Token> tokens_;  // by counter
+  std::map<std::uint64_t, Token> tokens_;  // by code
+  std::uint32_t epoch_ = 1;
+  MonoTime born_{};                                                   // this life of the broker
+  std::deque<std::pair<std::uint64_t, std::function<void()>>> undo_;  // of what is not durable
   // Tokens that no heartbeat may have seen, in the order in which they were sent.
   std::map<SessionId, std::deque<std::uint64_t>> unseen_;
   std::map<SessionId, Session> sessions_;

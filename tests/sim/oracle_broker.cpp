@@ -4,6 +4,7 @@
 
 #include "proto/limits.hpp"
 #include "tests/sim/oracle.hpp"
+#include "tests/sim/payload.hpp"
 
 namespace fanmill::sim {
 namespace {
@@ -11,8 +12,8 @@ constexpr nanoseconds kLease = limits::kLeaseDuration;
 }  // namespace
 
 Oracle::Token* Oracle::token(AttemptToken token) {
-  if (token.epoch != 1 || token.counter == 0 || token.counter >= tokens_.size()) return nullptr;
-  return &tokens_[token.counter];
+  const auto it = tokens_.find(code_of(token));
+  return it == tokens_.end() ? nullptr : &it->second;
 }
 
 InstanceId Oracle::instance_at(PeerId peer) const {
@@ -22,8 +23,83 @@ InstanceId Oracle::instance_at(PeerId peer) const {
 }
 
 void Oracle::release_all_of(InstanceId instance) {
-  for (Token& token : tokens_)
+  for (auto& [code, token] : tokens_)
     if (token.instance == instance) token.released = true;
+}
+
+void Oracle::broker_dies() {
+  for (; !undo_.empty(); undo_.pop_back()) undo_.back().second();
+  for (auto& [code, token] : tokens_) {
+    token.released = true;
+    token.number = 0;
+  }
+  for (auto& [id, session] : sessions_) session.over = true;
+  for (auto& [id, instance] : instances_) {
+    instance.attempt = 0;
+    instance.peer = {};
+    instance.claims.clear();
+  }
+  unseen_.clear();
+  dealt_.clear();
+  to_recall_.clear();
+  for (Job& job : jobs_) {
+    job.recalled.clear();
+    job.pause_request = 0;
+    job.paused = job.paused && job.held;
+    // What may have been dealt is awaited first.
+    job.dealt_to = std::max(job.dealt_to, job.horizon);
+    for (Task& task : job.tasks) {
+      task.charged_crashes = task.stored_crashes;
+      if (task.record != 0) continue;
+      for (Run& run : task.runs) run.heard = false;
+    }
+  }
+}
+
+void Oracle::broker_lives(std::uint32_t epoch) {
+  if (epoch <= epoch_) violated("epochs rise", fmt::format("{} after {}", epoch, epoch_));
+  epoch_ = epoch;
+  born_ = now_;
+}
+
+// Nobody goes on with a task under a lower token than one that is claimed.
+void Oracle::check_dropped(const Claim& claim) {
+  const Job* of = job(claim.job);
+  const std::uint64_t code = code_of(claim.token);
+  if (of == nullptr || claim.token.epoch == epoch_) return;
+  for (const IndexRange& range : claim.unfinished)
+    for (TaskIndex at = range.first; at < range.end(); at = at + 1) {
+      const Task& task = of->tasks[at.value];
+      if (task.record != 0 || task.charged >= code || task.last_token >= code) continue;
+      const Token& kept = tokens_[task.last_token];
+      if (!kept.released && kept.kept_in == epoch_ && kept.open.contains(at))
+        violated("of several claims the highest is kept",
+                 fmt::format("{} task {}: t{} and not t{}", of->plan->key, at.value,
+                             task.last_token, code));
+    }
+}
+
+// A worker goes on with what an earlier life of the broker leased to it.
+void Oracle::kept_again(Token& token, std::uint64_t code, const std::vector<IndexRange>& claimed) {
+  Job& of = jobs_[token.ordinal];
+  token.open = {};
+  for (const IndexRange& range : claimed)
+    for (TaskIndex at = range.first; at < range.end(); at = at + 1) {
+      Task& task = of.tasks[at.value];
+      if (task.record != 0 || task.charged >= code) continue;
+      if (task.last_token > code) {
+        const Token& later = tokens_[task.last_token];
+        if (!later.released && later.open.contains(at)) continue;
+      }
+      // Of several claims the highest is kept.
+      if (Token& before = tokens_[task.last_token]; !before.released && task.last_token != code)
+        before.open.remove({at, 1});
+      token.open.add({at, 1});
+      task.last_token = code;
+    }
+  token.released = token.open.empty();
+  token.kept_in = epoch_;
+  token.number = 0;
 }
 
 void Oracle::release_lost(Token& token) {
@@ -50,7 +126,7 @@ void Oracle::broker_hears(const broker::Event& event) {
   } else if (const auto* paused = std::get_if<broker::Paused>(&event)) {
     for (auto& [id, instance] : instances_)
       instance.heard = std::min(now_, instance.heard + paused->gap);
-    for (Token& token : tokens_) token.sent = std::min(now_, token.sent + paused->gap);
+    for (auto& [code, token] : tokens_) token.sent = std::min(now_, token.sent + paused->gap);
   }
 }
 
@@ -80,14 +156,14 @@ void Oracle::hears(PeerId peer, SessionId session, const FromWorker& message) {
     Credit& credit = instance.hello_credit[hello->attempt];
     credit = {std::max(credit.tasks, hello->credit.tasks),
               std::max(credit.bytes, hello->credit.bytes)};
+    instance.claims.try_emplace(hello->attempt, hello->claims);
     if (hello->attempt < instance.attempt) return;
     if (hello->attempt > instance.attempt) {
-      for (std::uint64_t counter = 1; counter < tokens_.size(); ++counter) {
-        Token& token = tokens_[counter];
+      for (auto& [code, token] : tokens_) {
         if (token.instance != hello->instance) continue;
         const bool claimed =
             std::any_of(hello->claims.begin(), hello->claims.end(),
-                        [counter](const Claim& claim) { return claim.token.counter == counter; });
+                        [code = code](const Claim& claim) { return code_of(claim.token) == code; });
         if (claimed) {
           token.number = 0;
         } else {
@@ -114,11 +190,11 @@ void Oracle::hears(PeerId peer, SessionId session, const FromWorker& message) {
     of.heartbeat = now_;
     of.leases_seen = std::max(of.leases_seen, heartbeat->leases_seen);
     if (!heartbeat->list_attached || heartbeat->reports_sent != of.reports) return;
-    for (std::uint64_t counter = 1; counter < tokens_.size(); ++counter) {
-      Token& token = tokens_[counter];
+    for (auto& [code, token] : tokens_) {
       if (token.instance != of.instance || token.number > heartbeat->leases_seen) continue;
-      const bool named = std::find(heartbeat->held.begin(), heartbeat->held.end(),
-                                   AttemptToken{1, counter}) != heartbeat->held.end();
+      const bool named =
+          std::any_of(heartbeat->held.begin(), heartbeat->held.end(),
+                      [code = code](AttemptToken held) { return code_of(held) == code; });
       if (!named) release_lost(token);
     }
   } else if (std::holds_alternative<Goodbye>(message)) {
@@ -132,11 +208,11 @@ void Oracle::hears(PeerId peer, SessionId session, const FromWorker& message) {
     if (job_told == nullptr) return;
     const IndexRange tasks{results->first, results->count};
     of.unacknowledged.push_back({results->report, job_told->plan->ordinal, tasks,
-                                 results->token.counter, results->outcome == Outcome::kSucceeded});
+                                 code_of(results->token), results->outcome == Outcome::kSucceeded});
     if (Token* held = token(results->token)) held->open.remove(tasks);
     for (TaskIndex at = tasks.first; at < tasks.end(); at = at + 1)
       for (Run& run : jobs_[job_told->plan->ordinal].tasks[at.value].runs)
-        if (run.token == results->token.counter) run.heard = true;
+        if (run.token == code_of(results->token)) run.heard = true;
   } else if (const auto* returned = std::get_if<Returned>(&message)) {
     grant(returned->credit);
     if (returned->report != of.reports + 1) return;
@@ -200,8 +276,18 @@ void Oracle::broker_emits(const broker::Outgoing& out) {
       if (made) {
         it->second.instance = welcome->instance;
         it->second.credit = instances_[welcome->instance].hello_credit[welcome->attempt];
-        for (const AttemptToken kept : welcome->keep)
-          if (Token* held = token(kept)) held->session = out.session;
+        for (const AttemptToken kept : welcome->keep) {
+          Token* held = token(kept);
+          if (held == nullptr) continue;
+          held->session = out.session;
+          if (kept.epoch == epoch_) continue;
+          for (const Claim& claim : instances_[welcome->instance].claims[welcome->attempt])
+            if (claim.token == kept) kept_again(*held, code_of(kept), claim.unfinished);
+        }
+        for (const Claim& claim : instances_[welcome->instance].claims[welcome->attempt])
+          if (std::find(welcome->keep.begin(), welcome->keep.end(), claim.token) ==
+              welcome->keep.end())
+            check_dropped(claim);
       }
     } else if (const auto* lease = std::get_if<Lease>(to_worker)) {
       const auto* source = std::get_if<broker::ChunkBytes>(&out.blob);
@@ -276,16 +362,13 @@ void Oracle::emits_rows(SessionId session, const Rows& rows, std::uint64_t bytes
 
 void Oracle::emits_lease(SessionId session, const Lease& lease, std::uint64_t bytes) {
   Job& of = job_of(lease.job, "Lease");
-  const std::uint64_t counter = lease.token.counter;
+  const std::uint64_t counter = code_of(lease.token);
   const auto name = [&] {
     return fmt::format("{} [{},{}) t{}", of.plan->key, lease.first.value,
                        lease.first.value + lease.count, counter);
   };
-  if (lease.token.epoch != 1 || counter < tokens_.size())
-    if (lease.token.epoch != 1 || tokens_[counter].number != 0 || tokens_[counter].released ||
-        tokens_[counter].tasks.count != 0)
-      violated("tokens are used once", name());
-  if (counter >= tokens_.size() + 1'000'000) violated("tokens rise by one", name());
+  if (tokens_.contains(counter)) violated("tokens are used once", name());
+  if (lease.token.epoch != epoch_) violated("tokens are of this life", name());
   const auto known = sessions_.find(session);
   if (known == sessions_.end()) violated("leases go to known sessions", name());
   if (lease.count == 0 || lease.first.value + lease.count > of.written)
@@ -300,7 +383,8 @@ void Oracle::emits_lease(SessionId session, const Lease& lease, std::uint64_t by
     violated("the worker's credit is never exceeded",
              fmt::format("{}: {} tasks, credit {}", name(), to.used.tasks, to.credit.tasks));
   if (to.used.bytes > to.credit.bytes) {
-    const bool alone = std::none_of(tokens_.begin(), tokens_.end(), [&](const Token& token) {
+    const bool alone = std::none_of(tokens_.begin(), tokens_.end(), [&](const auto& entry) {
+      const Token& token = entry.second;
       return token.session == session && !token.released && !token.open.empty();
     });
     if (!alone)
@@ -318,13 +402,16 @@ void Oracle::emits_lease(SessionId session, const Lease& lease, std::uint64_t by
                            lease.attempt, task.runs.size()));
     if (task.last_token != 0) {
       const Token& before = tokens_[task.last_token];
+      const bool of_this_life = task.last_token >= code_of({epoch_, 0});
+      if (!of_this_life && before.left && before.kept_in != epoch_ && now_ < born_ + kLease)
+        violated("what may be under way is awaited after a restart",
+                 fmt::format("{}: task {} was leased as t{}", name(), at.value, task.last_token));
       if (!before.released && before.open.contains(at))
         violated("one live lease per task", fmt::format("{}: task {} is still leased as t{}",
                                                         name(), at.value, task.last_token));
     }
     task.last_token = counter;
   }
-  if (counter >= tokens_.size()) tokens_.resize(counter + 1);
   Token& made = tokens_[counter];
   made.ordinal = of.plan->ordinal;
   made.tasks = {lease.first, lease.count};
@@ -339,7 +426,7 @@ void Oracle::emits_lease(SessionId session, const Lease& lease, std::uint64_t by
 
 void Oracle::check_leases(const broker::CoreView& view) const {
   std::map<SessionId, std::uint64_t> held;
-  for (const Token& token : tokens_)
+  for (const auto& [code, token] : tokens_)
     if (!token.open.empty()) ++held[token.session];
   for (const broker::WorkerView& worker : view.workers)
     if (worker.leases > held[worker.session])
@@ -354,6 +441,7 @@ void Oracle::broker_sends(const broker::Outgoing& out, bool has_blob) {
   const auto covered = [this](std::uint64_t write) { return write != 0 && write <= durable_; };
   if (const auto* to_worker = std::get_if<ToWorker>(&out.message)) {
     if (const auto* lease = std::get_if<Lease>(to_worker)) {
+      if (Token* sent = token(lease->token)) sent->left = has_blob;
       Job* of = job(lease->job);
       if (of == nullptr) return;
       if (lease->first.value + lease->count > durable_next(*of))

@@ -108,7 +108,7 @@ void Oracle::check_recalled() {
     const Job& of = jobs_[ordinal];
     if (!of.paused) continue;
     std::map<SessionId, std::uint64_t> held;
-    for (const Token& token : tokens_) {
+    for (const auto& [code, token] : tokens_) {
       if (token.ordinal != ordinal || token.released) continue;
       for (const IndexRange& range : token.open.ranges())
         for (TaskIndex at = range.first; at < range.end(); at = at + 1)

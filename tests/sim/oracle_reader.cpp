@@ -58,7 +58,7 @@ void Oracle::check_rows(const Job& of, const Rows& rows, const Blob& blob) const
     for (std::uint64_t i = 0; i < rows.batch_count; ++i) {
       const TaskIndex at = rows.batch_first + i;
       const auto facts = take_value(values, at_value, plan, at.value);
-      if (!facts || facts->token != rows.token.counter) fail("rows carry their tasks' values", at);
+      if (!facts || facts->token != code_of(rows.token)) fail("rows carry their tasks' values", at);
     }
   }
   if (plan.options.rows_with_tuples) {
@@ -76,7 +76,7 @@ void Oracle::check_rows(const Job& of, const Rows& rows, const Blob& blob) const
     const Task& task = of.tasks[at.value];
     if (task.record == 0 || task.record_write > durable_)
       fail("rows are durable before they leave", at);
-    if (task.record_token != rows.token.counter || task.outcome != rows.outcome ||
+    if (task.record_token != code_of(rows.token) || task.outcome != rows.outcome ||
         task.dead_lettered != rows.dead_lettered)
       fail("rows say what was recorded", at);
   }

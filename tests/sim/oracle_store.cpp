@@ -9,7 +9,16 @@
 
 namespace fanmill::sim {
 
-Oracle::Oracle(const Plan& plan) : plan_(plan), tokens_(1) {
+void Oracle::undo(std::uint64_t write, std::function<void()> how) {
+  undo_.emplace_back(write, std::move(how));
+}
+
+void Oracle::on_durable(std::uint64_t number) {
+  durable_ = number;
+  while (!undo_.empty() && undo_.front().first <= number) undo_.pop_front();
+}
+
+Oracle::Oracle(const Plan& plan) : plan_(plan) {
   jobs_.resize(plan.jobs.size());
   for (std::size_t i = 0; i < jobs_.size(); ++i) {
     jobs_[i].plan = &plan.jobs[i];
@@ -53,6 +62,11 @@ void Oracle::on_write(const broker::StoreWrite& write, std::uint64_t number) {
       job.id = put->job;
       job.put_write = number;
       ordinals_[put->job] = i;
+      undo(number, [this, &job, id = put->job] {
+        job.id.reset();
+        job.put_write = 0;
+        ordinals_.erase(id);
+      });
     }
     return;
   }
@@ -76,6 +90,18 @@ void Oracle::on_write(const broker::StoreWrite& write, std::uint64_t number) {
     job.written += put->count;
     job.commits.emplace_back(number, job.written);
     job.chunks[put->first.value] = {put->count, number};
+    undo(number, [&job, first = put->first.value] {
+      job.chunks.erase(first);
+      job.commits.pop_back();
+      job.written = first;
+      if (job.plan->pushers.empty()) return;
+      for (; job.tuples.size() > first; job.tuples.pop_back())
+        for (std::size_t p = 0; p < job.pushed.size(); ++p) {
+          const PusherPlan& pusher = job.plan->pushers[p];
+          if (job.tuples.back() >= pusher.first && job.tuples.back() < pusher.first + pusher.tuples)
+            --job.pushed[p];
+        }
+    });
     return;
   }
   if (const auto* put = std::get_if<broker::PutClose>(&write)) {
@@ -83,6 +109,7 @@ void Oracle::on_write(const broker::StoreWrite& write, std::uint64_t number) {
     if (job.close_write != 0 || put->total != job.written)
       violated("a job is closed once, with all its tuples", job.plan->key);
     job.close_write = number;
+    undo(number, [&job] { job.close_write = 0; });
     return;
   }
   if (const auto* put = std::get_if<broker::PutRecord>(&write)) {
@@ -102,6 +129,7 @@ void Oracle::on_write(const broker::StoreWrite& write, std::uint64_t number) {
                              drop->first.value + i,
                              task.record == 0 ? "has no record" : "was not delivered"));
     }
+    undo(number, [&job, first = chunk->first, was = chunk->second] { job.chunks[first] = was; });
     job.chunks.erase(chunk);
     return;
   }
@@ -117,9 +145,38 @@ void Oracle::on_write(const broker::StoreWrite& write, std::uint64_t number) {
           violated("rows are kept until acknowledged",
                    fmt::format("{} record {} dropped, task {} was not taken", job.plan->key,
                                drop->record.value, at.value));
+    undo(number, [&job, of = record->first, was = record->second] { job.records[of] = was; });
     job.records.erase(record);
     return;
   }
+  if (const auto* put = std::get_if<broker::PutState>(&write)) {
+    Job& job = job_of(put->job, "PutState");
+    undo(number, [&job, horizon = job.horizon, held = job.held] {
+      job.horizon = horizon;
+      job.held = held;
+    });
+    if (put->horizon.value < job.horizon)
+      violated("the dispatch horizon rises",
+               fmt::format("{}: {} after {}", job.plan->key, put->horizon.value, job.horizon));
+    job.horizon = put->horizon.value;
+    job.held = put->held;
+    return;
+  }
+  if (const auto* put = std::get_if<broker::PutCharge>(&write)) {
+    Task& task = job_of(put->job, "PutCharge").tasks[put->index.value];
+    undo(number, [&task, crashes = task.stored_crashes, charged = task.charged] {
+      task.stored_crashes = crashes;
+      task.charged = charged;
+    });
+    const std::uint64_t token = code_of(put->token);
+    if (token <= task.charged)
+      violated("each attempt is charged once",
+               fmt::format("task {} t{} after t{}", put->index.value, token, task.charged));
+    task.stored_crashes = static_cast<std::uint16_t>(put->crashes);
+    task.charged = token;
+    return;
+  }
+  if (!std::holds_alternative<broker::DropJob>(write)) return;
   const auto& drop = std::get<broker::DropJob>(write);
   Job& job = job_of(drop.job, "DropJob");
   if (job.close_write == 0 ||
@@ -127,6 +184,10 @@ void Oracle::on_write(const broker::StoreWrite& write, std::uint64_t number) {
                   [](const Task& task) { return !task.taken; }))
     violated("a job is forgotten only when delivered", job.plan->key);
   job.dropped = true;
+  undo(number, [this, &job, id = drop.job] {
+    job.dropped = false;
+    ordinals_[id] = job.plan->ordinal;
+  });
   ordinals_.erase(drop.job);
 }
 
@@ -146,7 +207,7 @@ void Oracle::check_record(Job& job, const broker::PutRecord& put, std::uint64_t 
       if (task.record != 0) violated("one terminal record per task", name(at));
       task.record = put.record.value;
       task.record_write = number;
-      task.record_token = put.token.counter;
+      task.record_token = code_of(put.token);
       task.outcome = put.outcome;
       task.dead_lettered = put.dead_lettered;
     }
@@ -157,6 +218,16 @@ void Oracle::check_record(Job& job, const broker::PutRecord& put, std::uint64_t 
     check_failures(job, put);
   }
   job.records[put.record.value] = put.valid;
+  undo(number, [&job, record = put.record.value] {
+    for (const IndexRange& range : job.records.at(record))
+      for (TaskIndex at = range.first; at < range.end(); at = at + 1) {
+        Task& task = job.tasks[at.value];
+        task.record = task.record_write = task.record_token = 0;
+        task.outcome = {};
+        task.dead_lettered = false;
+      }
+    job.records.erase(record);
+  });
 }
 
 void Oracle::check_values(const Job& job, const broker::PutRecord& put) {
@@ -171,18 +242,18 @@ void Oracle::check_values(const Job& job, const broker::PutRecord& put) {
                fmt::format("{} task {}: no such value", job.plan->key, index.value));
     if (valid != put.valid.end() && index >= valid->end()) ++valid;
     if (valid == put.valid.end() || !valid->contains(index)) continue;
-    const Run* run = last_run(job.tasks[index.value], put.token.counter);
-    if (facts->token != put.token.counter || run == nullptr ||
+    const Run* run = last_run(job.tasks[index.value], code_of(put.token));
+    if (facts->token != code_of(put.token) || run == nullptr ||
         run->state != RunState::kReportedSuccess)
       violated("recorded values come from an execution under that token",
                fmt::format("{} task {}: value of t{}, record of t{}", job.plan->key, index.value,
-                           facts->token, put.token.counter));
+                           facts->token, code_of(put.token)));
   }
   if (at != values.size()) violated("values belong to their tasks", "more values than tasks");
 }
 
 void Oracle::check_failures(const Job& job, const broker::PutRecord& put) {
-  const std::uint64_t token = put.token.counter;
+  const std::uint64_t token = code_of(put.token);
   const auto fail = [&](const char* invariant, TaskIndex at) {
     const Task& task = job.tasks[at.value];
     violated(invariant,

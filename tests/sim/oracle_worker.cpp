@@ -4,6 +4,7 @@
 
 #include "proto/limits.hpp"
 #include "tests/sim/oracle.hpp"
+#include "tests/sim/payload.hpp"
 
 namespace fanmill::sim {
 namespace {
@@ -20,8 +21,9 @@ std::uint64_t Oracle::task_starts(InstanceId instance, std::uint32_t ordinal, st
                                   std::uint64_t token) {
   Job& job = jobs_[ordinal];
   const auto name = [&] { return fmt::format("{} task {} t{}", job.plan->key, index, token); };
-  if (token == 0 || token >= tokens_.size() || tokens_[token].ordinal != ordinal ||
-      !tokens_[token].tasks.contains(TaskIndex{index}) || tokens_[token].instance != instance)
+  const auto leased = tokens_.find(token);
+  if (leased == tokens_.end() || leased->second.ordinal != ordinal ||
+      !leased->second.tasks.contains(TaskIndex{index}) || leased->second.instance != instance)
     violated("only leased tasks run", name());
   Task& task = job.tasks[index];
   if (const Run* before = last_run(task, token)) {
@@ -78,7 +80,7 @@ void Oracle::agent_deals(InstanceId instance, const JobId& id, AttemptToken give
   if (of.heard + limits::kLeaseDuration <= now_) {
     violated("nothing starts after the lease",
              fmt::format("job {:x} [{},{}) t{} dealt {} ms after the broker heard of the worker",
-                         id.value, tasks.first.value, tasks.end().value, given.counter,
+                         id.value, tasks.first.value, tasks.end().value, code_of(given),
                          (now_ - of.heard).count() / 1'000'000));
   }
 }
@@ -99,10 +101,10 @@ void Oracle::agent_emits(InstanceId id, const FromWorker& message, SessionId ses
     for (const RunningTask& running : heartbeat->running) {
       const Job* of = job(running.job);
       if (of == nullptr) continue;
-      if (last_run(of->tasks[running.index.value], running.token.counter) == nullptr)
+      if (last_run(of->tasks[running.index.value], code_of(running.token)) == nullptr)
         violated("heartbeats name as running only what was started",
                  fmt::format("{} task {} t{}", of->plan->key, running.index.value,
-                             running.token.counter));
+                             code_of(running.token)));
     }
     return;
   }
@@ -152,7 +154,7 @@ void Oracle::check_told(InstanceId id) const {
     for (std::size_t at = 0; at < of.tasks.size(); ++at) {
       for (const Run& run : of.tasks[at].runs) {
         if (run.state != RunState::kReportedSuccess || run.heard) continue;
-        if (tokens_[run.token].instance == id && !of.dropped)
+        if (tokens_.at(run.token).instance == id && !of.dropped)
           violated("no finished work is thrown away",
                    fmt::format("{} task {} succeeded under t{}, and nobody told", of.plan->key, at,
                                run.token));
@@ -163,7 +165,7 @@ void Oracle::check_told(InstanceId id) const {
 
 void Oracle::check_results(const Results& results, const Job& job) {
   for (TaskIndex at = results.first; at < results.first + results.count; at = at + 1) {
-    const Run* run = last_run(job.tasks[at.value], results.token.counter);
+    const Run* run = last_run(job.tasks[at.value], code_of(results.token));
     bool right = run != nullptr;
     switch (results.outcome) {
       case Outcome::kSucceeded:
@@ -184,7 +186,7 @@ void Oracle::check_results(const Results& results, const Job& job) {
     if (!right)
       violated("reports say what happened",
                fmt::format("{} task {} t{}: outcome {} reported, {}", job.plan->key, at.value,
-                           results.token.counter, static_cast<int>(results.outcome),
+                           code_of(results.token), static_cast<int>(results.outcome),
                            run == nullptr ? "it never ran"
                                           : fmt::format("state {}", static_cast<int>(run->state))));
   }
@@ -193,14 +195,14 @@ void Oracle::check_results(const Results& results, const Job& job) {
 void Oracle::check_returned(const Returned& returned, const Job& job) {
   for (const IndexRange& range : returned.ranges) {
     for (TaskIndex at = range.first; at < range.end(); at = at + 1) {
-      const Run* run = last_run(job.tasks[at.value], returned.token.counter);
+      const Run* run = last_run(job.tasks[at.value], code_of(returned.token));
       if (run == nullptr) continue;
       // What died with its executor before it was reported has to run again, here or elsewhere.
       if (run->state == RunState::kRunning || run->state == RunState::kReportedSuccess ||
           run->state == RunState::kReportedFailure)
         violated("only unstarted tasks are returned",
                  fmt::format("{} task {} t{} in state {}", job.plan->key, at.value,
-                             returned.token.counter, static_cast<int>(run->state)));
+                             code_of(returned.token), static_cast<int>(run->state)));
     }
   }
 }

@@ -11,6 +11,11 @@
 
 namespace fanmill::sim {
 
+// A token as one number, over all lives of the broker.
+inline std::uint64_t code_of(AttemptToken token) {
+  return (std::uint64_t{token.epoch - 1} << 24) | token.counter;
+}
+
 void append_tuple(std::string& out, const JobPlan& job, std::uint64_t index);
 // Moves `at` behind the tuple of this index; false if that is not what lies there.
 bool take_tuple(std::string_view bytes, std::size_t& at, const JobPlan& job, std::uint64_t index);

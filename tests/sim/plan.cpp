@@ -202,6 +202,29 @@ void plan_faults(Random& random, Plan& plan, double estimate) {
                    [](const Fault& a, const Fault& b) { return a.at < b.at; });
 }
 
+// The broker dies, at any moment, and starts again on what its disk has.
+void plan_deaths(Random& random, Plan& plan, double estimate) {
+  if (!random.chance(0.5)) return;
+  for (std::uint64_t i = random.between(1, 4); i > 0; --i) {
+    Fault fault;
+    fault.kind = FaultKind::kKillBroker;
+    fault.at = nanoseconds(static_cast<std::int64_t>(1e9 * estimate * random.unit()));
+    fault.lasts = random.magnitude(1ms, 20s);
+    plan.faults.push_back(fault);
+    if (!random.chance(0.4)) continue;
+    // Somebody who was lost before comes back after it, with what others have by then.
+    Fault absence;
+    absence.kind = FaultKind::kPauseWorker;
+    absence.target = static_cast<std::uint32_t>(random.between(0, plan.workers.size() - 1));
+    const nanoseconds before = random.between(nanoseconds(7s), nanoseconds(20s));
+    absence.at = std::max(fault.at - before, nanoseconds(0));
+    absence.lasts = fault.at - absence.at + random.magnitude(1ms, 10s);
+    plan.faults.push_back(absence);
+  }
+  std::stable_sort(plan.faults.begin(), plan.faults.end(),
+                   [](const Fault& a, const Fault& b) { return a.at < b.at; });
+}
+
 void plan_pushers(Random& random, JobPlan& job) {
   const std::uint64_t pushers = random.between(1, 3);
   std::uint64_t first = 0;
@@ -311,6 +334,7 @@ Plan make_plan(std::uint64_t seed) {
       random.chance(0.2) ? random.between(5'000, 100'000) : limits::kProducerWindowBytes;
   plan.results_cap = random.chance(0.25) ? random.between(1'000, 50'000) : limits::kResultsCap;
 
+  Random deaths(mix(seed ^ 0xdead));
   Random others(mix(seed ^ 0x0b5e));
   for (JobPlan& job : plan.jobs)
     if (!job.options.forget_when_delivered && others.chance(0.5)) plan_pushers(others, job);
@@ -336,6 +360,7 @@ Plan make_plan(std::uint64_t seed) {
   const double estimate = std::clamp(serial / slots + feeding, 0.05, 300.0);
   plan_observers(others, plan, estimate);
   if (!random.chance(0.15)) plan_faults(random, plan, estimate);
+  plan_deaths(deaths, plan, estimate);
   nanoseconds horizon(static_cast<std::int64_t>(1e9 * estimate));
   for (const Fault& fault : plan.faults) horizon = std::max(horizon, fault.at + fault.lasts);
   plan.horizon = horizon;
@@ -360,6 +385,9 @@ Plan make_plan(std::uint64_t seed) {
                      observer.starts_after;
     for (const auto& [at, lasts] : observer.pauses) plan.liveness += at + lasts + 10s;
   }
+  // After each death of the broker some tasks wait for who may have them.
+  for (const Fault& fault : plan.faults)
+    if (fault.kind == FaultKind::kKillBroker) plan.liveness += 30s + fault.lasts;
   return plan;
 }
 

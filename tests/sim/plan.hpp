@@ -94,6 +94,7 @@ enum class FaultKind : std::uint8_t {
   kPauseWorker,
   kPauseProducer,
   kPauseBroker,
+  kKillBroker,
   kPartition,   // of one peer's link: to the broker, from it, or both
   kDisconnect,  // the transport loses a connection; the peer notices later by itself
 };

@@ -13,9 +13,9 @@ namespace {
 // The loop takes a longer standstill for a pause of the whole process (broker/loop.cpp).
 constexpr nanoseconds kPauseNoticed = 2s;
 
-broker::CoreConfig config_of(const Plan& plan) {
+broker::CoreConfig config_of(const Plan& plan, std::uint32_t epoch) {
   broker::CoreConfig config;
-  config.epoch = 1;
+  config.epoch = epoch;
   config.seed = plan.seed;
   config.results_cap = plan.results_cap;
   config.producer_window_tasks = plan.producer_window_tasks;
@@ -26,11 +26,47 @@ broker::CoreConfig config_of(const Plan& plan) {
 }  // namespace
 
 SimBroker::SimBroker(World& world)
-    : world_(world), store_(world.oracle), core_(config_of(world.plan)) {
+    : world_(world), store_(world.oracle), core_(config_of(world.plan, 1)) {
+  turn_at(world_.now());
+}
+
+void SimBroker::kill(nanoseconds away) {
+  if (!alive()) return;
+  // The commit that is under way may have come through.
+  std::uint64_t left = store_.durable();
+  if (committing_ != 0 && world_.random.chance(0.5)) left = committing_;
+  world_.tell([&] {
+    return fmt::format("broker dies; of {} writes {} were durable, {} are left", store_.written(),
+                       store_.durable(), left);
+  });
+  if (left > store_.durable()) store_.commit(left);
+  core_.reset();
+  ++life_;
+  ++turn_number_;
+  turn_at_.reset();
+  committing_ = 0;
+  inbox_.clear();
+  held_.clear();
+  paused_until_ = {};
+  gap_ = nanoseconds(0);
+  world_.oracle.broker_dies();
+  world_.events.after(away, [this] { live(); });
+}
+
+void SimBroker::live() {
+  broker::Recovered recovered = store_.restart(store_.durable());
+  core_.emplace(config_of(world_.plan, recovered.epoch));
+  world_.tell([&] { return fmt::format("broker begins its life of epoch {}", recovered.epoch); });
+  world_.oracle.broker_lives(recovered.epoch);
+  before_ = durable_told_ = store_.written();
+  if (const auto done = core_->restore(std::move(recovered), world_.now()); !done)
+    violated("what was written can be read", done.error().message);
+  core_->check_invariants();
   turn_at(world_.now());
 }
 
 void SimBroker::deliver(broker::Event event) {
+  if (!alive()) return;
   inbox_.push_back(std::move(event));
   turn_at(world_.now() + (world_.plan.turn_delay > nanoseconds(0)
                               ? world_.random.exponential(world_.plan.turn_delay)
@@ -38,6 +74,7 @@ void SimBroker::deliver(broker::Event event) {
 }
 
 void SimBroker::pause(nanoseconds gap) {
+  if (!alive()) return;
   world_.tell([&] { return fmt::format("broker pauses for {} ms", gap.count() / 1'000'000); });
   paused_until_ = std::max(paused_until_, world_.now() + gap);
   // The loop may have been waiting already when it was stopped.
@@ -58,7 +95,7 @@ void SimBroker::turn_at(MonoTime time) {
 
 void SimBroker::step(const broker::Event& event) {
   world_.oracle.broker_hears(event);
-  core_.step(event, world_.now());
+  core_->step(event, world_.now());
   world_.oracle.broker_stepped();
 }
 
@@ -70,13 +107,13 @@ void SimBroker::turn() {
   if (events.empty()) step(broker::Tick{});
   carry_out();
   if (++turns_ % 16 != 0) return;
-  core_.check_invariants();
-  world_.oracle.check_leases(core_.view());
+  core_->check_invariants();
+  world_.oracle.check_leases(core_->view());
 }
 
 void SimBroker::carry_out() {
   for (;;) {
-    broker::Duties duties = core_.take_duties(world_.now());
+    broker::Duties duties = core_->take_duties(world_.now());
     world_.oracle.broker_stepped();
     const bool wrote = !duties.writes.empty();
     store_.write(std::move(duties.writes));
@@ -93,23 +130,23 @@ void SimBroker::carry_out() {
     if (duties.wake_at) turn_at(*duties.wake_at);
     if (store_.durable() <= durable_told_) return;
     durable_told_ = store_.durable();
-    step(broker::Durable{durable_told_});
+    step(broker::Durable{durable_told_ - before_});
   }
 }
 
 // One commit at a time; whatever is written while it runs goes into the next one.
 void SimBroker::commit_later() {
-  if (committing_) return;
+  if (committing_ != 0) return;
   const Plan& plan = world_.plan;
   if (plan.commit_max == nanoseconds(0)) {
     store_.commit(store_.written());
     return;
   }
-  committing_ = true;
+  committing_ = store_.written();
   world_.events.after(world_.random.between(plan.commit_min, plan.commit_max),
-                      [this, number = store_.written()] {
-                        committing_ = false;
-                        store_.commit(number);
+                      [this, life = life_] {
+                        if (life != life_) return;
+                        store_.commit(std::exchange(committing_, 0));
                         turn_at(world_.now());
                         if (store_.written() > store_.durable()) commit_later();
                       });

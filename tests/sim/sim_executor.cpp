@@ -97,7 +97,7 @@ void SimExecutor::go() {
                fmt::format("{} task {}", work.job->key, index));
     const std::uint32_t crashed = world_.oracle.crashed_before(work.job->ordinal, index);
     execution_ =
-        world_.oracle.task_starts(instance_, work.job->ordinal, index, work.frame.token.counter);
+        world_.oracle.task_starts(instance_, work.job->ordinal, index, code_of(work.frame.token));
     const Behaviour behaviour = work.job->behaviour(index);
     const nanoseconds takes = work.job->duration(index);
     const bool crashes =
@@ -140,13 +140,13 @@ void SimExecutor::begin_report(const Work& work, Outcome outcome) {
   report_->job = work.job;
   report_->position = work.frame.position + work.next;
   report_->tasks = {index, 1};
-  report_->token = work.frame.token.counter;
+  report_->token = code_of(work.frame.token);
   report_->outcome = outcome;
 }
 
 void SimExecutor::end_task(Work& work, nanoseconds took) {
   const std::uint64_t index = work.frame.first.value + work.next;
-  const std::uint64_t token = work.frame.token.counter;
+  const std::uint64_t token = code_of(work.frame.token);
   const std::uint32_t ordinal = work.job->ordinal;
   const Behaviour behaviour = work.job->behaviour(index);
   const bool fails =
@@ -212,7 +212,7 @@ void SimExecutor::kill(int signal, RunState state) {
   if (running_) {
     const Work& work = queue_.front();
     world_.oracle.task_ends(work.job->ordinal, work.frame.first.value + work.next,
-                            work.frame.token.counter, state);
+                            code_of(work.frame.token), state);
   }
   // What it had done and not said happened, and nobody will ever know.
   const auto lose = [&](std::uint32_t ordinal, IndexRange tasks, std::uint64_t token) {

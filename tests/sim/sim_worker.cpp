@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "tests/sim/payload.hpp"
+
 namespace fanmill::sim {
 namespace {
 
@@ -217,7 +219,7 @@ bool SimWorker::carry_out(worker::AgentDuties duties) {
                      world_.tell([&] {
                        return fmt::format("worker {} deals [{},{}) t{} to executor {} at {}",
                                           number_, d.work.first.value,
-                                          d.work.first.value + d.work.count, d.work.token.counter,
+                                          d.work.first.value + d.work.count, code_of(d.work.token),
                                           d.slot, d.work.position);
                      });
                      auto& executor = slots_[d.slot].executor;

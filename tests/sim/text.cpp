@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "tests/sim/payload.hpp"
+
 namespace fanmill::sim {
 namespace {
 
@@ -42,26 +44,27 @@ struct Text {
     std::string text =
         fmt::format("WorkerHello attempt {}, {} slots, {}", m.attempt, m.slots, credit(m.credit));
     for (const Claim& claim : m.claims)
-      text += fmt::format(" t{}{}", claim.token.counter, ranges(claim.unfinished));
+      text += fmt::format(" t{}{}", code_of(claim.token), ranges(claim.unfinished));
     return text;
   }
   std::string operator()(const WorkerHeartbeat& m) const {
     std::string text = fmt::format("WorkerHeartbeat seen {} sent {} held {} {}", m.leases_seen,
                                    m.reports_sent, m.held_count, credit(m.credit));
     for (const RunningTask& task : m.running)
-      text += fmt::format(" running {}:{} t{}", id(task.job), task.index.value, task.token.counter);
+      text +=
+          fmt::format(" running {}:{} t{}", id(task.job), task.index.value, code_of(task.token));
     if (m.list_attached) text += " list";
-    for (const AttemptToken token : m.held) text += fmt::format(" t{}", token.counter);
+    for (const AttemptToken token : m.held) text += fmt::format(" t{}", code_of(token));
     if (m.draining) text += " draining";
     return text;
   }
   std::string operator()(const Results& m) const {
     return fmt::format("Results #{} {} {} t{} outcome {}", m.report, id(m.job),
-                       range(m.first, m.count), m.token.counter, static_cast<int>(m.outcome));
+                       range(m.first, m.count), code_of(m.token), static_cast<int>(m.outcome));
   }
   std::string operator()(const Returned& m) const {
     return fmt::format("Returned #{} {} {} t{}{} recall {}", m.report, id(m.job), ranges(m.ranges),
-                       m.token.counter, m.unbound ? " unbound" : "", m.recall);
+                       code_of(m.token), m.unbound ? " unbound" : "", m.recall);
   }
   std::string operator()(const ProducerWelcome& m) const {
     return fmt::format("ProducerWelcome attempt {}", m.attempt);
@@ -77,7 +80,7 @@ struct Text {
   std::string operator()(const Rows& m) const {
     return fmt::format("Rows {} at {} next {} {} of {} t{} outcome {}", id(m.job), m.position,
                        m.next, range(m.first, m.count), range(m.batch_first, m.batch_count),
-                       m.token.counter, static_cast<int>(m.outcome));
+                       code_of(m.token), static_cast<int>(m.outcome));
   }
   std::string operator()(const JobStatus& m) const {
     return fmt::format("JobStatus {} {}/{} waiting for {}", id(m.job), m.counts.terminal(),
@@ -116,12 +119,12 @@ struct Text {
   }
   std::string operator()(const WorkerWelcome& m) const {
     std::string text = fmt::format("WorkerWelcome attempt {}, keep", m.attempt);
-    for (const AttemptToken token : m.keep) text += fmt::format(" t{}", token.counter);
+    for (const AttemptToken token : m.keep) text += fmt::format(" t{}", code_of(token));
     return text;
   }
   std::string operator()(const Lease& m) const {
     return fmt::format("Lease #{} {} {} t{} skip {} attempt {}{}", m.lease, id(m.job),
-                       range(m.first, m.count), m.token.counter, m.skip, m.attempt,
+                       range(m.first, m.count), code_of(m.token), m.skip, m.attempt,
                        m.spec.empty() ? "" : " with spec");
   }
   std::string operator()(const ReportsTaken& m) const {

@@ -52,6 +52,9 @@ void World::begin_fault(const Fault& fault) {
     case FaultKind::kPauseBroker:
       broker->pause(fault.lasts);
       break;
+    case FaultKind::kKillBroker:
+      kill_broker(fault.lasts);
+      break;
     case FaultKind::kPartition:
       tell([&] {
         return fmt::format("peer {} is cut off{}{} for {} ms", fault.target,
@@ -72,6 +75,26 @@ void World::begin_fault(const Fault& fault) {
       }
       break;
   }
+}
+
+// Most peers are told by the transport; the others find out.
+void World::kill_broker(nanoseconds away) {
+  if (!broker->alive()) return;
+  broker->kill(away);
+  for (std::uint32_t i = 0; i < workers.size(); ++i) {
+    if (random.chance(0.7))
+      workers[i]->disconnect();
+    else
+      network->cut(i);
+  }
+  for (std::uint32_t i = 0; i < producers.size(); ++i) {
+    if (random.chance(0.7))
+      producers[i]->disconnect();
+    else
+      network->cut(static_cast<std::uint32_t>(workers.size()) + i);
+  }
+  for (std::uint32_t i = 0; i < observers.size(); ++i)
+    network->cut(static_cast<std::uint32_t>(workers.size() + producers.size()) + i);
 }
 
 bool World::all_over() const {

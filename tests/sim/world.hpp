@@ -52,6 +52,7 @@ struct World {
  private:
   bool all_over() const;
   void begin_fault(const Fault& fault);
+  void kill_broker(nanoseconds away);
   void serve_until(MonoTime time);
   void check_the_end();
 };

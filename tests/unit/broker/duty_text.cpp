@@ -80,6 +80,20 @@ struct WriteText {
     if (!w.worker.empty()) line += fmt::format(" by {}", w.worker);
     return line;
   }
+  std::string operator()(const PutState& w) const {
+    return fmt::format("put-state {}{}{}{} horizon={}", short_of(w.job),
+                       w.cancelled ? " cancelled" : "", w.held ? " held" : "",
+                       w.order ? fmt::format(" order={}", static_cast<int>(*w.order)) : "",
+                       w.horizon.value);
+  }
+  std::string operator()(const PutCharge& w) const {
+    return fmt::format("put-charge {} task {} failures={} crashes={} losses={} t{}",
+                       short_of(w.job), w.index.value, w.failures, w.crashes, w.losses,
+                       w.token.counter);
+  }
+  std::string operator()(const PutPush& w) const {
+    return fmt::format("put-push {} {} sequence={}", short_of(w.job), w.key, w.sequence);
+  }
   std::string operator()(const DropChunk& w) const {
     return fmt::format("drop-chunk {} {}", short_of(w.job), w.first.value);
   }

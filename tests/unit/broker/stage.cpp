@@ -27,7 +27,7 @@ CoreConfig with_delay(CoreConfig config, nanoseconds ack_delay) {
 }  // namespace
 
 Stage::Stage(CoreConfig config, nanoseconds ack_delay)
-    : core_(with_delay(std::move(config), ack_delay)) {}
+    : config_(with_delay(std::move(config), ack_delay)), core_(config_) {}
 
 void Stage::step(Event event) {
   core_.step(event, now_);
@@ -42,6 +42,7 @@ void Stage::collect() {
   news_.insert(news_.end(), duties.news.begin(), duties.news.end());
   for (const StoreWrite& write : duties.writes) {
     ++writes_;
+    uncommitted_.push_back(write);
     lines_.push_back("write " + text_of(write));
   }
   for (const Outgoing& out : duties.send_now) deliver(out, "now");
@@ -49,7 +50,26 @@ void Stage::collect() {
   if (!duties.writes.empty() && commits_at_once) commit();
 }
 
-void Stage::commit() { step(Durable{writes_}); }
+void Stage::commit() {
+  for (const StoreWrite& write : std::exchange(uncommitted_, {})) written_.apply(write);
+  step(Durable{writes_});
+}
+
+void Stage::restart(bool forgetful) {
+  uncommitted_.clear();
+  lines_.clear();
+  Recovered recovered = written_.recovered(epochs_);
+  config_.epoch = recovered.epoch;
+  epochs_.push_back(recovered.epoch);
+  if (forgetful) recovered.epochs.clear();
+  core_ = Core(config_);
+  writes_ = 0;
+  const auto restored = core_.restore(std::move(recovered), now_);
+  FANMILL_ASSERT(restored.has_value());
+  core_.check_invariants();
+  collect();
+  skip();
+}
 
 void Stage::deliver(const Outgoing& out, const char* when) {
   const std::string to = name_of(out.peer);

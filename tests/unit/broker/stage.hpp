@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "broker/core/core.hpp"
+#include "tests/unit/broker/written.hpp"
 
 namespace fanmill::broker {
 
@@ -49,6 +50,9 @@ class Stage {
   void commit();                 // everything handed over so far is durable now
   void pass(nanoseconds time);   // with a Tick at its end, and one at every wake-up between
   void pause(nanoseconds time);  // the loop stood still
+  // The broker dies and starts again on what was committed; every session is gone. `forgetful`: its
+  // store is a copy that knows of no earlier life.
+  void restart(bool forgetful = false);
 
   // ---- workers ----
   FakeWorker& add_worker(const std::string& name, std::uint32_t slots,
@@ -109,7 +113,11 @@ class Stage {
   void deliver(const Outgoing& out, const char* when);
   std::string name_of(PeerId peer) const;
 
+  CoreConfig config_;
   Core core_;
+  Written written_;
+  std::vector<StoreWrite> uncommitted_;
+  std::vector<std::uint32_t> epochs_{1};
   MonoTime now_{};
   std::map<std::string, FakeWorker> workers_;
   std::map<std::string, FakeProducer> producers_;

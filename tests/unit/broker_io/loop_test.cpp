@@ -22,7 +22,7 @@ class LoopTest : public ::testing::Test {
     auto bound = Loop::bind(context_, std::move(options));
     ASSERT_TRUE(bound) << bound.error().message;
     loop_.emplace(std::move(*bound));
-    thread_ = std::thread([this] { loop_->run(); });
+    thread_ = std::thread([this] { EXPECT_TRUE(loop_->run()); });
     auto connected = PeerChannel::connect(context_, "inproc://loop-test");
     ASSERT_TRUE(connected) << connected.error().message;
     peer_.emplace(std::move(*connected));

@@ -53,7 +53,7 @@ class LibraryBroker : public testing::Test {
     return pid;
   }
   pid_t start_broker() {
-    const pid_t pid = start({"fanmill-broker", "--listen", endpoint_});
+    const pid_t pid = start({"fanmill-broker", "--listen", endpoint_, "--durability", "memory"});
     EXPECT_TRUE(wait_until([&] { return accepts(directory_ + "/broker"); }));
     return pid;
   }

@@ -1,0 +1,49 @@
+// What a store still knows of the jobs of earlier lives of the broker, for the core to go on with.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/core/duties.hpp"
+
+namespace fanmill::broker {
+
+struct RecoveredChunk {
+  TaskIndex first;
+  std::vector<Block> blocks;
+};
+
+struct RecoveredRecord {
+  PutRecord put;  // without its bytes
+  std::uint64_t blob_bytes{};
+  bool dropped{};  // its rows are delivered, and the bytes gone
+};
+
+struct RecoveredPush {
+  std::uint64_t next{};   // sequence
+  std::uint64_t tasks{};  // in the chunks before
+};
+
+struct RecoveredJob {
+  PutJob put;
+  std::optional<std::uint64_t> total;  // closed
+  PutState state;
+  std::vector<RecoveredChunk> chunks;    // by first task; those that were dropped are missing
+  std::uint64_t next_index{};            // tuples before it were accepted
+  std::uint64_t accepted_bytes{};        // of them
+  std::string digest;                    // PutChunk::digest of the last chunk
+  std::vector<RecoveredRecord> records;  // by number
+  std::map<std::uint64_t, PutCharge> charges;
+  std::map<std::string, RecoveredPush> pushes;  // by key
+};
+
+struct Recovered {
+  std::uint32_t epoch{};              // of this life
+  std::vector<std::uint32_t> epochs;  // of earlier ones
+  std::vector<RecoveredJob> jobs;     // by id
+};
+
+}  // namespace fanmill::broker

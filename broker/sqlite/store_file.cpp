@@ -1,0 +1,94 @@
+#include "broker/sqlite/store_file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "proto/sqlite_file.hpp"
+
+namespace fanmill::broker::sqlite {
+namespace {
+
+// Large pages: the blobs are large.
+constexpr int kPageBytes = 16384;
+constexpr int kCheckpointPages = 512;  // 8 MiB: a checkpoint then takes some 20 ms
+
+constexpr const char* kTables = R"(
+CREATE TABLE life (epoch INTEGER PRIMARY KEY) STRICT;
+CREATE TABLE job (id INTEGER PRIMARY KEY, head BLOB NOT NULL, state BLOB NOT NULL) STRICT;
+CREATE TABLE chunk (job INTEGER NOT NULL, first INTEGER NOT NULL, head BLOB NOT NULL,
+                    sum INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (job, first)) STRICT;
+CREATE TABLE record (job INTEGER NOT NULL, number INTEGER NOT NULL, head BLOB NOT NULL,
+                     sum INTEGER NOT NULL, bytes BLOB, PRIMARY KEY (job, number)) STRICT;
+CREATE TABLE charge (job INTEGER NOT NULL, task INTEGER NOT NULL, head BLOB NOT NULL,
+                     PRIMARY KEY (job, task)) STRICT, WITHOUT ROWID;
+CREATE TABLE push (job INTEGER NOT NULL, name TEXT NOT NULL, sequence INTEGER NOT NULL,
+                   tasks INTEGER NOT NULL,
+                   PRIMARY KEY (job, name)) STRICT, WITHOUT ROWID;
+CREATE TABLE garbage (job INTEGER PRIMARY KEY) STRICT;
+)";
+
+constexpr SqliteFileKind kStore{
+    .application_id = kApplicationId,
+    .schema_version = kSchemaVersion,
+    .tables = kTables,
+    .page_bytes = kPageBytes,
+    .what = "store of a broker",
+    .name_another = "Name another file with --store FILE",
+    .when_damaged = "Look into it with: fanmill store verify {}",
+};
+
+}  // namespace
+
+Result<void> looks_like_a_store(const std::string& path) { return check_sqlite_file(path, kStore); }
+
+void checkpoint_by_itself(SQLite::Database& database, bool on) {
+  database.exec(fmt::format("PRAGMA wal_autocheckpoint = {}", on ? kCheckpointPages : 0));
+}
+
+bool is_full(const SQLite::Exception& what) { return what.getErrorCode() == SQLITE_FULL; }
+
+Error explained(const std::string& path, const SQLite::Exception& what) {
+  return sqlite_error(path, kStore, what);
+}
+
+Result<std::unique_ptr<SQLite::Database>> open_for_writing(const std::string& path,
+                                                           Durability durability) {
+  if (const auto store = looks_like_a_store(path); !store)
+    return tl::make_unexpected(store.error());
+  // It holds what users compute: for this user alone, unless it is made otherwise.
+  if (const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600); fd >= 0)
+    ::close(fd);
+  auto opened = open_sqlite_file(path, kStore);
+  if (!opened) return opened;
+  try {
+    SQLite::Database* const database = opened->get();
+    // What an earlier sync may have left in the page cache alone is written again, and flushed.
+    database->exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    checkpoint_by_itself(*database, true);
+    database->exec(
+        fmt::format("PRAGMA journal_size_limit = {}", 4 * kCheckpointPages * kPageBytes));
+    if (durability == Durability::kOs) database->exec("PRAGMA synchronous = NORMAL");
+    return opened;
+  } catch (const SQLite::Exception& what) {
+    return tl::make_unexpected(explained(path, what));
+  }
+}
+
+Result<std::unique_ptr<SQLite::Database>> open_for_reading(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored))
+    return fail(ErrorCode::kSystem, path + ": there is no such file");
+  if (const auto store = looks_like_a_store(path); !store)
+    return tl::make_unexpected(store.error());
+  try {
+    return std::make_unique<SQLite::Database>(path, SQLite::OPEN_READONLY, kSqliteBusyMs);
+  } catch (const SQLite::Exception& what) {
+    return tl::make_unexpected(explained(path, what));
+  }
+}
+
+}  // namespace fanmill::broker::sqlite

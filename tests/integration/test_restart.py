@@ -1,0 +1,160 @@
+"""A broker that is killed at random moments and started again, and stores that cannot be used."""
+import json
+import os
+import random
+import shutil
+import sqlite3
+import time
+import unittest
+
+from harness import BIN, FanmillTest, serial, wait_until
+
+WHERE = "ipc://broker/socket"
+
+
+class Restarts(FanmillTest):
+    def setUp(self):
+        super().setUp()
+        self.env["FANMILL_BROKER"] = WHERE
+        self.store = self.dir / ".local/state/fanmill/broker.store"
+        self.start_broker()
+        self.worker = self.start(BIN / "fanmill-worker", "--slots", "2", "--name", "w")
+        self.worker.wait_for_stderr("with . slot")
+
+    def start_broker(self, *options):
+        self.broker = self.start(BIN / "fanmill-broker", "--listen", WHERE, *options)
+        self.broker.wait_for_stderr("results are kept")
+
+    def kill_broker(self):
+        self.broker.process.kill()
+        self.broker.wait()
+
+    def restart_broker(self):
+        self.kill_broker()
+        self.start_broker()
+
+
+class Killed(Restarts):
+    @serial
+    def test_twenty_times_the_output_is_that_of_an_undisturbed_run(self):
+        seed = random.randrange(1 << 32)
+        print("seed", seed)
+        chance = random.Random(seed)
+        tasks = 20000
+        lines = self.write("in.jsonl", "".join('[0.0003,"line %d"]\n' % i for i in range(tasks)))
+        run = self.fanmill("map", "sleep_print", lines, "-o", "out.txt", "--quiet")
+        for _ in range(20):
+            time.sleep(chance.uniform(0.01, 0.4))  # the moment is what is drawn
+            self.restart_broker()
+        run.wait(120)
+        self.assertEqual(run.code, 0, run)
+        self.assertEqual((self.dir / "out.txt").read_text(), "".join("line %d\n" % i for i in range(tasks)))
+
+    def test_readers_and_waiters_come_back(self):
+        id = self.run_fanmill("submit", "sleep_print", self.write("in.jsonl", "".join('[0.01,"%d"]\n' % i for i in range(300)))).out().strip()
+        gatherer = self.fanmill("gather", id, "-o", "rows.txt")
+        waiter = self.fanmill("wait", id)
+        wait_until(lambda: json.loads(self.run_fanmill("jobs", "--json").out())["jobs"][0]["counts"]["succeeded"] > 20, "some rows")
+        self.restart_broker()
+        self.restart_broker()
+        for program in (gatherer, waiter):
+            self.assertEqual(program.wait(60).code, 0, program)
+            self.assertIn("the connection to the broker is lost; trying again", program.err())
+        self.assertEqual((self.dir / "rows.txt").read_text(), "".join("%d\n" % i for i in range(300)))
+
+    def test_what_runs_meanwhile_runs_once(self):
+        counter = self.dir / "runs"
+        self.worker.signal(15)
+        self.worker.wait()
+        self.worker = self.start(BIN / "fanmill-worker", "--slots", "1", "--allow-exec", "--name", "w")
+        self.worker.wait_for_stderr("with . slot")
+        run = self.fanmill("exec", "sh", "-c", "echo x >> %s; sleep 2; echo done" % counter, ":::", "1")
+        wait_until(counter.exists, "the task's beginning")
+        self.restart_broker()
+        self.assertEqual(run.wait().out(), "done\n")
+        self.assertEqual(counter.read_text(), "x\n")
+
+    def test_submitting_again_under_the_key_adds_nothing(self):
+        first = self.run_fanmill("submit", "--key", "k", "identity", ":::", "1", "2", "3").out()
+        self.restart_broker()
+        self.assertEqual(self.run_fanmill("submit", "--key", "k", "identity", ":::", "1", "2", "3").out(), first)
+        self.assertEqual(self.run_fanmill("gather", first.strip()).out(), "1\n2\n3\n")
+
+    def test_a_job_that_was_read_half_is_read_on(self):
+        id = self.run_fanmill("submit", "--open", "identity", ":::", "1", "2").out().strip()
+        gatherer = self.fanmill("gather", id)
+        gatherer.wait_for_lines(2)
+        self.restart_broker()
+        self.run_fanmill("push", id, "-", stdin="3\n")
+        self.run_fanmill("close", id)
+        self.assertEqual(gatherer.wait().out(), "1\n2\n3\n")
+
+
+class BadStores(FanmillTest):
+    def setUp(self):
+        super().setUp()
+        broker = self.start(BIN / "fanmill-broker", "--listen", WHERE, "--store", "good.store")
+        broker.wait_for_stderr("results are kept")
+        worker = self.start(BIN / "fanmill-worker", "--broker", WHERE, "--slots", "1")
+        worker.wait_for_stderr("with . slot")
+        self.run_fanmill("submit", "--broker", WHERE, "--wait", "identity", "--range", "n=1..5000")
+        worker.signal(15)
+        worker.wait()
+        broker.signal(15)
+        broker.wait()
+
+    def refused(self, path, words, code=2):
+        before = path.read_bytes() if path.is_file() else None
+        run = self.start(BIN / "fanmill-broker", "--listen", WHERE, "--store", path).wait()
+        self.assertEqual(run.code, code, run)
+        self.assertRegex(run.err(), words)
+        self.assertIn(str(path), run.err())
+        self.assertLessEqual(len(run.err().splitlines()), 3, run)
+        if before is not None:
+            self.assertEqual(path.read_bytes(), before)
+        return run
+
+    def copy(self, name):
+        return shutil.copyfile(self.dir / "good.store", self.dir / name)
+
+    def test_are_refused_and_left_as_they_were(self):
+        cut = self.copy("cut.store")
+        os.truncate(cut, cut.stat().st_size // 2)
+        self.refused(cut, "is cut short; it was left as it is. Look into it with: fanmill store verify")
+        foreign = self.write("foreign.store", "something else\n" * 100)
+        self.refused(foreign, "is no store of a broker; it was left as it is. Name another file")
+        other = self.dir / "other.store"
+        with sqlite3.connect(other) as database:
+            database.execute("CREATE TABLE t (a)")
+        self.refused(other, "is a SQLite file, but no store of a broker")
+        later = self.copy("later.store")
+        with open(later, "r+b") as file:
+            file.seek(60)
+            file.write((99).to_bytes(4, "big"))
+        self.refused(later, "was written by a later fanmill .schema 99, this one knows 1.")
+        self.refused(self.dir, "is a directory. Name another file")
+        self.refused(self.dir / "nowhere/x.store", "see the permissions of the directory", code=3)
+
+    def test_flipped_bits_are_found(self):
+        path = self.copy("flipped.store")
+        data = bytearray(path.read_bytes())
+        place = data.rindex(b"\xcd\x13\x88")  # 5000, in a tuple or a value
+        data[place + 2] ^= 1
+        path.write_bytes(data)
+        run = self.run_fanmill("store", "verify", path, code=1)
+        self.assertRegex(run.out(), "checksum")
+
+    def test_verify_counts_what_there_is(self):
+        run = self.run_fanmill("store", "verify", "good.store")
+        self.assertRegex(run.out(), r"good.store: 1 jobs, 5000 tasks, 5000 of them recorded in \d+ records; \d+ blobs of \d+ bytes read: all as they were written")
+        self.assertIn("there is no such file", self.run_fanmill("store", "verify", "none", code=3).err())
+        self.run_fanmill("store", code=2)
+
+    def test_a_file_for_what_is_kept_in_memory_is_wrong_use(self):
+        run = self.start(BIN / "fanmill-broker", "--store", "x", "--durability", "memory").wait()
+        self.assertEqual(run.code, 2, run)
+        self.assertIn("leave one of them out", run.err())
+
+
+if __name__ == "__main__":
+    unittest.main()
