@@ -208,7 +208,8 @@ void on_submit(World& world, Producer& producer, const Submit& submit, const Blo
   if (job == nullptr) return;
   adopt_if_alone(world, producer, *job);
   world.touch(*job);
-  const bool taken = !job->closed && submit.first.value == job->next_index;
+  // What is not taken is sent again.
+  const bool taken = !job->closed && !world.full && submit.first.value == job->next_index;
   bool early = mutated(Mutation::kAckRepeatedSubmitEarly) && submit.first.value < job->next_index;
   if (taken) {
     const auto took = take_chunk(world, *job, submit.count, submit.blocks, blob);
