@@ -44,6 +44,7 @@ struct Loop::State {
   int stop_fd;
   std::uint64_t writes_handed_over = 0;
   std::uint64_t durable_told = 0;
+  bool full_told = false;
   std::deque<Held> held;
   std::vector<PeerId> gone;
   std::string header;  // reused for every message
@@ -93,6 +94,10 @@ struct Loop::State {
       Duties duties = core.take_duties(now);
       wake_at = duties.wake_at;
       for (const std::string& line : duties.news) log().info(line);
+      if (store->full() != full_told) {
+        full_told = store->full();
+        core.step(StoreFull{full_told}, now);
+      }
       const bool wrote = !duties.writes.empty();
       if (wrote) {
         writes_handed_over += duties.writes.size();

@@ -25,6 +25,7 @@ foreach(command submit push gather results wait jobs show cancel pause resume cl
   fanmill_man(producer fanmill-${command} fanmill ${command})
 endforeach()
 fanmill_man(broker fanmill-broker fanmill-broker)
+fanmill_man(broker fanmill-store fanmill-broker store)
 fanmill_man(worker fanmill-worker fanmill-worker)
 
 get_property(man_pages GLOBAL PROPERTY FANMILL_MAN_PAGES)

@@ -121,6 +121,7 @@ struct OnEvent {
   void operator()(const Durable& durable) const {
     world.durable = std::max(world.durable, durable.write);
   }
+  void operator()(const StoreFull& store) const { world.full = store.full; }
   void operator()(const Paused& paused) const { extend_leases(world, paused.gap); }
   void operator()(const Tick&) const {}
 };

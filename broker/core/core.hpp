@@ -56,8 +56,12 @@ struct Durable {  // every write up to this number (from 1, in the order handed 
 struct Paused {  // the loop stood still for so long: nobody's lease is charged for it
   nanoseconds gap;
 };
+struct StoreFull {  // the disk is, or has room again: no tuples are taken meanwhile
+  bool full{};
+};
 struct Tick {};
-using Event = std::variant<MessageArrived, MalformedArrived, PeerGone, Durable, Paused, Tick>;
+using Event =
+    std::variant<MessageArrived, MalformedArrived, PeerGone, Durable, Paused, StoreFull, Tick>;
 
 // ---- what a test or `status` may look at ----
 struct JobView {

@@ -219,7 +219,8 @@ void on_submit(World& world, Producer& producer, const Submit& submit, const Blo
   adopt_if_alone(world, producer, *job);
   if (!is_fed_by(world, producer, *job)) return;
   world.touch(*job);
-  const bool taken = !job->closed && submit.first.value == job->next_index;
+  // What is not taken is sent again.
+  const bool taken = !job->closed && !world.full && submit.first.value == job->next_index;
   bool early = mutated(Mutation::kAckRepeatedSubmitEarly) && submit.first.value < job->next_index;
   if (taken) {
     const auto took = take_chunk(world, *job, submit.count, submit.blocks, blob);

@@ -23,7 +23,7 @@ void owe(World& world, Job& job, const std::string& key, Pusher& pusher) {
 // A chunk that begins within the window is taken whole, so that an over-long one can ever go.
 bool has_room(const World& world, const Job& job) {
   const Credit credit = credit_of(world, job);
-  return job.next_index < credit.tasks && job.accepted_bytes < credit.bytes;
+  return !world.full && job.next_index < credit.tasks && job.accepted_bytes < credit.bytes;
 }
 
 std::uint64_t part(std::uint64_t limit, std::uint64_t used, std::uint64_t parts) {

@@ -40,6 +40,7 @@ struct World {
   Duties duties;
   std::uint64_t writes{};             // emitted over the core's life
   std::uint64_t durable{};            // of them
+  bool full = false;                  // the store has no room: no tuples are taken
   std::vector<std::uint32_t> epochs;  // of earlier lives on this store, rising
 
   // ---- who and what ----

@@ -229,6 +229,25 @@ TEST(Restart, RefusesTwoRecordsOfOneTask) {
   EXPECT_THAT(restored.error().message, HasSubstr("a task of record 2 has a record before it"));
 }
 
+TEST(FullDisk, TakesNoTuplesAndStillRecords) {
+  Stage stage;
+  stage.add_worker("w", 1);
+  stage.add_producer("p");
+  stage.open("p", "key", kept_job());
+  stage.submit("p", 1, 0, 2);
+  stage.skip();
+  stage.disk_is_full(true);
+  stage.submit("p", 1, 2, 2);
+  EXPECT_THAT(stage.take({"put-chunk", "accepted"}), ElementsAre("after p: accepted 1 next=2"));
+  stage.push("p", 1, "k", 0, 1);
+  EXPECT_THAT(stage.take({"put-chunk", "put-push"}), IsEmpty());
+  stage.results("w", 1, 0, 1);
+  EXPECT_THAT(stage.take({"put-record"}), ElementsAre(HasSubstr("[0,1) succeeded")));
+  stage.disk_is_full(false);
+  stage.submit("p", 1, 2, 2);
+  EXPECT_THAT(stage.take({"put-chunk"}), ElementsAre("write put-chunk 1 [2,4)"));
+}
+
 TEST(Restart, SaysWhatTheTasksWaitFor) {
   Stage stage;
   set_up(stage, 2);

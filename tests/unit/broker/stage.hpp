@@ -50,6 +50,7 @@ class Stage {
   void commit();                 // everything handed over so far is durable now
   void pass(nanoseconds time);   // with a Tick at its end, and one at every wake-up between
   void pause(nanoseconds time);  // the loop stood still
+  void disk_is_full(bool full) { step(StoreFull{full}); }
   // The broker dies and starts again on what was committed; every session is gone. `forgetful`: its
   // store is a copy that knows of no earlier life.
   void restart(bool forgetful = false);
