@@ -1,12 +1,13 @@
-// Whether a broker that a command follows is still there: says when it goes and comes back, and
-// when there is no point in waiting for it any longer.
+// Whether a broker that somebody follows is still there: says when it goes and comes back, and when
+// there is no point in waiting for it any longer.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "producer/client.hpp"
-#include "producer/console.hpp"
 #include "proto/clock.hpp"
 
 namespace fanmill::producer {
@@ -16,20 +17,38 @@ inline constexpr auto kReconnectEvery = std::chrono::milliseconds(100);
 
 class BrokerWatch {
  public:
-  // `given`: as people named the broker.
-  BrokerWatch(Client& client, Console& console, std::string given, bool quiet, MonoTime now)
-      : client_(client), console_(console), given_(std::move(given)), quiet_(quiet), began_(now) {}
+  using Say = std::function<void(std::string_view)>;
+  // What is followed: jobs that a broker has anyway, or one that goes with its producer.
+  enum class Follows : std::uint8_t { kKeptJobs, kOwnJob };
 
-  // To be asked once a turn. An error (kUnreachable, kRefused): nothing is to be hoped for. A
-  // broker that was there once is waited for as long as it takes.
+  // `given`: as people named the broker; empty: the one of a private run.
+  BrokerWatch(Client& client, std::string given, Follows follows, Say say, MonoTime now)
+      : client_(client),
+        given_(std::move(given)),
+        follows_(follows),
+        say_(std::move(say)),
+        began_(now) {}
+
+  // As the broker says of the followed job.
+  void durability(std::string_view level) {
+    kept_in_memory_ = level == "memory";
+    durable_ = !kept_in_memory_;
+  }
+
+  // To be asked once a turn. An error (kUnreachable, kRefused): nothing is to be hoped for. One
+  // that was there once is waited for as long as it takes, if it keeps its jobs or has them on its
+  // disk; for limits::kProducerGoneAfter, if not; for a job in its memory not at all, if nobody
+  // listens any more on this host.
   std::optional<Error> look(MonoTime now);
 
  private:
   Client& client_;
-  Console& console_;
   const std::string given_;
-  const bool quiet_;
+  const Follows follows_;
+  const Say say_;  // may be empty
   const MonoTime began_;
+  bool durable_ = false;
+  bool kept_in_memory_ = false;
   bool was_there_ = false;
   std::optional<MonoTime> lost_at_;
 };

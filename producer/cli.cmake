@@ -2,7 +2,7 @@
 find_path(CSV_INCLUDE_DIR csv.h REQUIRED)
 find_library(CSV_LIBRARY csv REQUIRED)
 
-add_library(fanmill_producer STATIC client.cpp documents.cpp query.cpp row_batch.cpp visible_text.cpp)
+add_library(fanmill_producer STATIC broker_watch.cpp client.cpp documents.cpp query.cpp row_batch.cpp visible_text.cpp)
 target_include_directories(fanmill_producer PUBLIC include)
 target_link_libraries(fanmill_producer PUBLIC fanmill_producer_core fanmill_channel fmt::fmt)
 
@@ -18,6 +18,12 @@ add_library(fanmill_cli STATIC
   input_fd.cpp
   job_log.cpp
   json_source.cpp
+  journal/journal_file.cpp
+  journal/journaled_job.cpp
+  journal/journaling.cpp
+  journal/resume.cpp
+  journal/tuple_hash.cpp
+  journal/tuple_match.cpp
   json_tuple.cpp
   jsonl_writer.cpp
   limited_source.cpp
@@ -44,12 +50,12 @@ add_library(fanmill_cli STATIC
   writer_thread.cpp
   writers.cpp)
 target_include_directories(fanmill_cli PUBLIC ${CSV_INCLUDE_DIR})
-target_link_libraries(fanmill_cli PUBLIC fanmill_producer Threads::Threads PRIVATE simdjson::simdjson ${CSV_LIBRARY})
+target_link_libraries(fanmill_cli PUBLIC fanmill_producer Threads::Threads PRIVATE fanmill_sqlite_file simdjson::simdjson ${CSV_LIBRARY})
 
 add_executable(fanmill main.cpp
-  broker_watch.cpp cursor_file.cpp follow_run.cpp map_run.cpp submit_run.cpp wait_run.cpp
+  cursor_file.cpp follow_run.cpp map_run.cpp submit_run.cpp wait_run.cpp
   commands/broker_command.cpp commands/broker_option.cpp commands/command_options.cpp commands/dry_run.cpp
-  commands/empty_values.cpp commands/exec.cpp commands/follow_command.cpp commands/functions.cpp commands/gather.cpp commands/input_options.cpp
+  commands/empty_values.cpp commands/exec.cpp commands/functions.cpp commands/gather.cpp commands/input_options.cpp
   commands/jobs.cpp commands/map.cpp commands/option_groups.cpp commands/output_files.cpp commands/plugin_option.cpp
   commands/push.cpp commands/run_options.cpp commands/status.cpp commands/steer.cpp commands/submit.cpp
   commands/submit_options.cpp commands/wait.cpp version.cpp)

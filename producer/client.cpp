@@ -109,18 +109,35 @@ struct Client::State {
 
   void carry_out() {
     send_unsent();
-    // A reconnection leads to a hello, and so to another turn.
+    // A reconnection leads to a hello, a refusal to a notice, and so to another turn.
     for (int turn = 0; turn < 2; ++turn) {
       SessionDuties duties = session.take_duties(mono_now());
       std::move(duties.notices.begin(), duties.notices.end(), std::back_inserter(notices));
       wake_at = duties.wake_at;
       for (const ToSend& out : duties.send) {
         encode(header, out.session, out.message);
-        send(header, out.blob);
+        if (!refused_as_unreadable(out)) send(header, out.blob);
       }
-      if (!duties.reconnect) break;
-      reconnect();
+      if (duties.reconnect) reconnect();
     }
+  }
+
+  // A job that the broker could not read it could not refuse by name either, and it would end the
+  // session each time it is told.
+  bool refused_as_unreadable(const ToSend& out) {
+    const auto* open = std::get_if<OpenJob>(&out.message);
+    if (open == nullptr) return false;
+    const auto read = decode_to_broker(header);
+    if (read) return false;
+    session.message(
+        {out.session, Refused{open->key,
+                              {},
+                              ErrorCode::kUsage,
+                              "this job does not fit into a message (function, command, "
+                              "names and options): " +
+                                  read.error().message}},
+        {}, mono_now());
+    return true;
   }
 
   void receive() {

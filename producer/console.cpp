@@ -67,6 +67,11 @@ void Console::note(std::string_view text) {
   write_line(line);
 }
 
+std::function<void(std::string_view)> Console::teller(bool quiet) {
+  if (quiet) return {};
+  return [this](std::string_view text) { note(text); };
+}
+
 void Console::write_line(std::string_view text) {
   const std::lock_guard lock(mutex_);
   hide();

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -22,6 +23,8 @@ class Console {
 
   // "fanmill: TEXT", a line of its own, above the bar.
   void note(std::string_view text);
+  // note(), for who speaks without knowing of a console; empty if `quiet`.
+  std::function<void(std::string_view)> teller(bool quiet);
   // A line of its own, also where somebody left half a line.
   void write_line(std::string_view text);
   // As it is, above the bar.

@@ -46,7 +46,13 @@ class Feeder {
   // Of what it waits for; -1: for nothing.
   int wait_fd() const { return ended_ || !waits_ ? -1 : source_->wait_fd(); }
   void woken() { waits_ = false; }
-  TupleSource& source() { return *source_; }
+  // The source checks and converts its tuples by it. One that does not read is of a worker that has
+  // its own ways: nothing is checked here.
+  void expect(const std::string& signature) {
+    const auto read = parse_signature(signature);
+    if (read && !is_trivial(*read)) source_->set_signature(*read);
+  }
+  std::optional<std::uint64_t> total() const { return source_->total(); }
 
  private:
   static constexpr int kChunksPerTurn = 4;

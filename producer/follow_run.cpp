@@ -16,6 +16,7 @@
 #include "producer/failure_report.hpp"
 #include "producer/fd.hpp"
 #include "producer/progress.hpp"
+#include "producer/query.hpp"
 #include "producer/signals.hpp"
 #include "producer/writer_thread.hpp"
 
@@ -25,7 +26,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kSaveEvery = 250ms;
-constexpr auto kWriterPatience = 300ms;  // for a writer that waits for its reader, at a kill
 
 // Rows of one message ended alike, so that they are written or passed over together.
 class StatusFilter final : public RowWriter {
@@ -114,7 +114,8 @@ class Follow {
         writer_(output_.fd.get(), output_name(), std::move(rows), failures_, console),
         progress_(mono_now()),
         shown_(console, options_.progress, options_.quiet, mono_now()),
-        watch_(client, console, options_.broker, options_.quiet, mono_now()) {
+        watch_(client, options_.broker, BrokerWatch::Follows::kKeptJobs,
+               console.teller(options_.quiet), mono_now()) {
     if (options_.job.closed) progress_.total(options_.job.counts.accepted);
   }
 
@@ -167,11 +168,7 @@ class Follow {
     } else if (const auto* refused = std::get_if<JobRefused>(&notice)) {
       end_.error = refused->error;
       if (seen_ && refused->error.code == ErrorCode::kNotFound) {
-        end_.error =
-            Error{ErrorCode::kUnreachable,
-                  fmt::format("the broker has no job {} any more: it was restarted without "
-                              "a durable store, or somebody made it forget the job",
-                              options_.job.id)};
+        end_.error = job_is_gone(options_.job.id);
       }
       stopped_ = true;
     }
@@ -218,34 +215,18 @@ class Follow {
   // What came may still wait for a slow reader, and a signal ends that. False: it is not all
   // written.
   bool finish_writing() {
-    writer_.finish();
-    while (true) {
-      written_ = writer_.progress();
-      if (written_.reader_gone) end_.reader_gone = true;
-      if (written_.error && !end_.error) end_.error = written_.error;
-      if (written_.finished) return true;
-      pollfd fds[] = {{.fd = signals_.fd(), .events = POLLIN, .revents = 0},
-                      {.fd = writer_.event_fd(), .events = POLLIN, .revents = 0}};
-      poll(fds, 2, -1);
-      if (fds[0].revents == 0) continue;
-      end_.interrupted = true;
-      return false;
-    }
+    written_ = writer_.finish_within({}, signals_.fd());
+    if (written_.reader_gone) end_.reader_gone = true;
+    if (written_.error && !end_.error) end_.error = written_.error;
+    if (!written_.finished) end_.interrupted = true;
+    return written_.finished;
   }
 
   // The rows that are here, if the output takes them at once.
   bool stop_writing() {
-    writer_.finish();
-    const MonoTime until = mono_now() + kWriterPatience;
-    pollfd ready{.fd = writer_.event_fd(), .events = POLLIN, .revents = 0};
-    while (true) {
-      written_ = writer_.progress();
-      if (written_.finished) break;
-      if (mono_now() >= until) return false;
-      poll(&ready, 1, 20);
-    }
-    if (keeps_cursor() && !end_.error) save();
-    return true;
+    written_ = writer_.finish_within(WriterThread::kPatience);
+    if (written_.finished && keeps_cursor() && !end_.error) save();
+    return written_.finished;
   }
 
   void close_output() {

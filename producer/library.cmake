@@ -16,6 +16,7 @@ add_library(fanmill_client STATIC
   library/executor_path.cpp
   library/failures.cpp
   library/io_thread.cpp
+  library/open_chunk.cpp
   library/read.cpp
   library/stream_job.cpp
   ${FANMILL_CLIENT_OBJECTS})

@@ -2,49 +2,51 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <iterator>
 #include <utility>
 #include <vector>
 
+#include "producer/broker_watch.hpp"
 #include "producer/client.hpp"
 #include "producer/console.hpp"
 #include "producer/exit_code.hpp"
 #include "producer/failure_report.hpp"
 #include "producer/fd.hpp"
+#include "producer/feeder.hpp"
 #include "producer/job_log.hpp"
+#include "producer/journal/journaling.hpp"
 #include "producer/private_run.hpp"
 #include "producer/progress.hpp"
+#include "producer/query.hpp"
 #include "producer/run_stats.hpp"
 #include "producer/signals.hpp"
 #include "producer/summary.hpp"
 #include "producer/writer_thread.hpp"
-#include "proto/find_broker.hpp"
-#include "proto/limits.hpp"
 
 namespace fanmill::producer {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::uint64_t kFirstChunkTuples = 64;
-constexpr int kChunksPerTurn = 4;
-constexpr auto kReconnectEvery = 100ms;  // looks for a broker that went
-constexpr auto kFirstAnswerWithin = 5s;  // of a broker named on the command line
-constexpr auto kWriterPatience = 300ms;  // for a writer that waits for its reader, at a kill
-constexpr auto kFarewellTime = 200ms;    // for a last cancel to leave
-constexpr auto kLastRowsTime = 500ms;    // for what was done already, at a kill
+constexpr auto kFarewellTime = 200ms;  // for a last cancel to leave
+constexpr auto kLastRowsTime = 500ms;  // for what was done already, at a kill
 
 class Run {
  public:
   Run(MapOptions options, std::unique_ptr<TupleSource> source, int output,
-      std::unique_ptr<RowWriter> writer, Console& console, Client& client)
+      std::unique_ptr<RowWriter> writer, std::unique_ptr<Journaling> journal, Console& console,
+      Client& client)
       : options_(std::move(options)),
-        source_(std::move(source)),
+        journal_(std::move(journal)),
+        feeder_(journal_ ? journal_->wrap(std::move(source)) : std::move(source),
+                Feeder::Cut::kEager),
         console_(console),
         client_(client),
         session_(client.session()),
@@ -52,9 +54,10 @@ class Run {
         writer_(output, options_.output_name(), std::move(writer), failures_, console),
         progress_(mono_now()),
         shown_(console, options_.progress, options_.quiet, mono_now()),
-        stats_(options_.order == RowOrder::kInput),
-        chunk_tuples_(kFirstChunkTuples) {
-    if (const auto total = source_->total()) progress_.total(*total);
+        stats_(options_.order == RowOrder::kInput && !journal_),
+        watch_(client, options_.broker.value_or(""), BrokerWatch::Follows::kOwnJob,
+               console.teller(options_.quiet), mono_now()) {
+    if (const auto total = feeder_.total()) progress_.total(*total);
     progress_.slots(options_.slots);
   }
 
@@ -63,8 +66,10 @@ class Run {
 
   // True: everything came to its end by itself. False: whatever still runs is to be killed.
   bool loop() {
-    began_ = mono_now();
-    job_ = session_.open(Client::fresh_key(), options_.job, options_.order, began_);
+    const MonoTime began = mono_now();
+    // A journal records what ends as it ends, whatever still runs before it.
+    const RowOrder order = journal_ ? RowOrder::kAsCompleted : options_.order;
+    job_ = session_.open(Client::fresh_key(), options_.job, order, began);
     while (!over_) {
       feed();
       turn();
@@ -76,7 +81,7 @@ class Run {
       take_last_rows();
     }
     shown_.clear();
-    elapsed_ = mono_now() - began_;
+    elapsed_ = mono_now() - began;
     return over_ && !killed_ && !end_.reader_gone;
   }
 
@@ -92,15 +97,12 @@ class Run {
     }
   }
 
-  bool writer_finished() {
-    writer_.finish();
-    const MonoTime until = mono_now() + kWriterPatience;
-    pollfd ready{.fd = writer_.event_fd(), .events = POLLIN, .revents = 0};
-    while (!writer_.progress().finished) {
-      if (mono_now() >= until) return false;
-      poll(&ready, 1, 20);
-    }
-    return true;
+  bool writer_finished() { return writer_.finish_within(WriterThread::kPatience).finished; }
+
+  // What came is safe, however the run ended.
+  void save_journal() {
+    if (journal_ && (!end_.error || end_.error->code == ErrorCode::kUnreachable))
+      check(journal_->save(writer_, mono_now()));
   }
 
   void output_failed(int error_number) {
@@ -129,39 +131,32 @@ class Run {
 
  private:
   void feed() {
-    for (int i = 0; feeding_ && !source_waits_ && i < kChunksPerTurn; ++i) {
-      if (!session_.may_submit(job_)) return;
-      const auto supply = source_->fill(chunk_, chunk_tuples_);
-      if (!chunk_.empty()) {
-        ChunkBuilder::Chunk chunk = chunk_.take();
-        stats_.submitted(session_.submitted(job_), chunk);
-        session_.submit(job_, std::move(chunk), mono_now());
-      }
-      if (!supply) {
-        end_.input_error = supply.error();
-        console_.note(supply.error().message);
-        stop_feeding();
-        return;
-      }
-      switch (*supply) {
-        case Supply::kMore:
-          chunk_tuples_ = std::min<std::uint64_t>(chunk_tuples_ * 2, limits::kChunkTuplesMax);
-          break;
-        case Supply::kNothingNow:
-          source_waits_ = true;
-          break;
-        case Supply::kEnd:
-          stop_feeding();
-          break;
-      }
+    if (feeder_.ended()) return;
+    const auto fed = feeder_.turn([this] { return may_feed(); },
+                                  [this](ChunkBuilder::Chunk chunk) {
+                                    if (!journal_)
+                                      stats_.submitted(session_.submitted(job_), chunk);
+                                    session_.submit(job_, std::move(chunk), mono_now());
+                                  });
+    if (!fed) {
+      end_.input_error = fed.error();
+      console_.note(fed.error().message);
     }
+    if (!feeder_.ended()) return;
+    session_.close(job_, mono_now());
+    progress_.total(tuples_read());
+  }
+
+  bool may_feed() const { return session_.may_submit(job_) && (!journal_ || journal_->may_feed()); }
+  std::uint64_t tuples_read() const {
+    return journal_ ? journal_->job().tuples() : session_.submitted(job_);
   }
 
   // Killed by a signal: results that waited for a task before them are there, and are given out
   // once that one is cancelled. A further signal ends the wait.
   void take_last_rows() {
     session_.cancel(job_, 0, mono_now());
-    feeding_ = false;
+    feeder_.stop();
     const int signals = interrupts_;
     turns_until_ = mono_now() + kLastRowsTime;
     while (!over_ && !end_.reader_gone && !end_.error && interrupts_ == signals &&
@@ -170,26 +165,21 @@ class Run {
     }
   }
 
-  void stop_feeding() {
-    feeding_ = false;
-    session_.close(job_, mono_now());
-    progress_.total(session_.submitted(job_));
-  }
-
   void turn() {
     std::vector<pollfd> fds{{.fd = signals_.fd(), .events = POLLIN, .revents = 0},
                             {.fd = writer_.event_fd(), .events = POLLIN, .revents = 0},
-                            {.fd = worker_ended_fd_, .events = POLLIN, .revents = 0}};
-    const bool may_feed = feeding_ && session_.may_submit(job_);
-    if (may_feed && source_waits_) {
-      fds.push_back({.fd = source_->wait_fd(), .events = POLLIN, .revents = 0});
-    }
+                            {.fd = worker_ended_fd_, .events = POLLIN, .revents = 0},
+                            {.fd = feeder_.wait_fd(), .events = POLLIN, .revents = 0}};
     std::optional<nanoseconds> timeout = shown_.every();
     if (!session_.is_connected()) timeout = kReconnectEvery;
-    if (may_feed && !source_waits_) timeout = 0ns;
-    if (turns_until_) {
-      const nanoseconds left = std::max<nanoseconds>(*turns_until_ - mono_now(), 0ns);
+    if (!feeder_.ended() && feeder_.wait_fd() < 0 && may_feed()) timeout = 0ns;
+    const auto no_longer_than = [&timeout](MonoTime until) {
+      const nanoseconds left = std::max<nanoseconds>(until - mono_now(), 0ns);
       timeout = std::min(timeout.value_or(left), left);
+    };
+    if (turns_until_) no_longer_than(*turns_until_);
+    if (journal_) {
+      if (const auto save_at = journal_->save_at()) no_longer_than(*save_at);
     }
     for (Notice& notice : client_.pump(timeout, fds)) take(notice);
     if (fds[0].revents != 0) read_signals();
@@ -198,22 +188,39 @@ class Run {
       end_.error = Error{ErrorCode::kSystem, "no executor of this run starts any more"};
       killed_ = true;
     }
-    if (fds.size() > 3 && fds[3].revents != 0) source_waits_ = false;
-    watch_connection();
+    if (fds[3].revents != 0) feeder_.woken();
+    if (journal_ && !end_.error) {
+      check(journal_->write(writer_));
+      check(journal_->save_at_times(writer_, mono_now()));
+    }
+    progress_.connected(session_.is_connected());
+    if (const auto gone = watch_.look(mono_now())) {
+      end_.error = gone;
+      killed_ = true;
+    }
     shown_.draw(progress_, mono_now());
   }
 
   void take(Notice& notice) {
     if (const auto* opened = std::get_if<Opened>(&notice)) {
-      if (!opened_) tell_source(opened->job.signature);
+      if (!opened_) {
+        feeder_.expect(opened->job.signature);
+        if (journal_) check(journal_->opened(opened->job.signature));
+      }
       opened_ = true;
-      kept_in_memory_ = opened->job.durability == "memory";
+      watch_.durability(opened->job.durability);
     } else if (auto* rows = std::get_if<RowsArrived>(&notice)) {
-      stats_.rows(rows->rows, rows->blob.view());
-      writer_.take(std::move(*rows));
-    } else if (const auto* status = std::get_if<StatusArrived>(&notice)) {
+      if (journal_) {
+        record(*rows);
+      } else {
+        stats_.rows(rows->rows, rows->blob.view());
+        writer_.take(std::move(*rows));
+      }
+    } else if (auto* status = std::get_if<StatusArrived>(&notice)) {
+      status->status.waiting_index = input_index(status->status.waiting_index);
       progress_.status(status->status);
-    } else if (const auto* event = std::get_if<EventArrived>(&notice)) {
+    } else if (auto* event = std::get_if<EventArrived>(&notice)) {
+      event->event.index = input_index(event->event.index);
       failures_.event(event->event, event->blob.view());
     } else if (std::holds_alternative<Ended>(notice)) {
       over_ = true;
@@ -223,10 +230,26 @@ class Run {
     }
   }
 
-  // A signature that does not read is of a worker that has its own ways: nothing is checked here.
-  void tell_source(const std::string& text) {
-    const auto signature = parse_signature(text);
-    if (signature && !is_trivial(*signature)) source_->set_signature(*signature);
+  // Of a task of the job, in the input.
+  TaskIndex input_index(TaskIndex index) const {
+    return journal_ ? TaskIndex{journal_->job().input_of(index.value)} : index;
+  }
+
+  void record(const RowsArrived& arrived) {
+    Rows numbered = arrived.rows;
+    numbered.first = input_index(arrived.rows.first);
+    numbered.batch_first = {numbered.first.value - (arrived.rows.first - arrived.rows.batch_first)};
+    stats_.rows(numbered, arrived.blob.view());
+    check(journal_->take(arrived));
+    session_.rows_done(job_, arrived.rows.next, mono_now());
+  }
+
+  // Of the journal: nothing is safe any more that comes after it.
+  template <class T>
+  void check(const Result<T>& done) {
+    if (done || end_.error) return;
+    end_.error = done.error();
+    killed_ = true;
   }
 
   void read_signals() {
@@ -237,7 +260,7 @@ class Run {
     if (interrupts_ >= 2 || !opened_) {
       killed_ = true;
     } else if (first) {
-      feeding_ = false;
+      feeder_.stop();
       session_.cancel(job_, CancelJob::kNoKill, mono_now());
       if (!options_.quiet) {
         console_.note("interrupted: what runs is finished first; once more kills it");
@@ -247,7 +270,7 @@ class Run {
 
   void read_writer() {
     const WriterThread::Progress done = writer_.progress();
-    session_.rows_done(job_, done.cursor, mono_now());
+    if (!journal_) session_.rows_done(job_, done.cursor, mono_now());
     progress_.rows(done.rows, failures_.failed());
     if (done.reader_gone) end_.reader_gone = true;
     if (done.error) {
@@ -256,67 +279,24 @@ class Run {
     }
   }
 
-  void watch_connection() {
-    const MonoTime now = mono_now();
-    const bool connected = session_.is_connected();
-    progress_.connected(connected);
-    if (connected) {
-      if (lost_at_ && !options_.quiet) console_.note("the broker is back");
-      lost_at_.reset();
-      ever_connected_ = true;
-      return;
-    }
-    const std::optional<Error>& trouble = client_.connect_error();
-    if (!ever_connected_) {
-      const bool refused = trouble && trouble->code == ErrorCode::kRefused;
-      if (!refused && now - began_ < kFirstAnswerWithin) return;
-      end_.error = trouble ? *trouble : Error{ErrorCode::kUnreachable, unreachable()};
-      killed_ = true;
-      return;
-    }
-    if (!lost_at_) {
-      lost_at_ = now;
-      if (!options_.quiet) console_.note("the connection to the broker is lost; trying again");
-    }
-    // Nobody listens there any more: what it kept in memory went with it. Between hosts it may be
-    // the network alone.
-    const bool is_near = !options_.broker || options_.broker->starts_with("ipc://");
-    const bool lost = kept_in_memory_ && trouble && is_near;
-    // What is on its disk goes on when it comes back, whenever that is.
-    const bool durable = opened_ && !kept_in_memory_;
-    if (lost || (!durable && now - *lost_at_ >= limits::kProducerGoneAfter)) {
-      end_.error =
-          Error{ErrorCode::kUnreachable,
-                fmt::format("the broker at {} is gone; what it kept in memory is lost with "
-                            "it, so this job has to be run again",
-                            options_.broker.value_or("this process"))};
-      killed_ = true;
-    }
-  }
-
-  std::string unreachable() const {
-    if (!options_.broker) return "the private broker of this run does not answer";
-    return fmt::format(
-        "no broker answers at {}; start one: fanmill broker --listen {} (or leave --broker out for "
-        "a private run)",
-        *options_.broker, *options_.broker);
-  }
-
   // The job is over; what it gave may still wait for a slow reader, and a signal ends that.
   void finish_writing() {
-    writer_.finish();
-    while (!killed_) {
-      const WriterThread::Progress done = writer_.progress();
-      if (done.reader_gone) end_.reader_gone = true;
-      if (done.error && !end_.error) end_.error = done.error;
-      if (done.finished) return;
+    while (journal_ && !killed_ && !end_.error) {
+      const auto more = journal_->write(writer_);
+      check(more);
+      if (killed_ || !*more) break;
+      // The writer has as much as it may; a signal ends the wait for its reader.
       pollfd fds[] = {{.fd = signals_.fd(), .events = POLLIN, .revents = 0},
                       {.fd = writer_.event_fd(), .events = POLLIN, .revents = 0}};
       poll(fds, 2, -1);
-      if (fds[0].revents != 0) {
-        end_.interrupted = killed_ = true;
-      }
+      if (fds[0].revents != 0) end_.interrupted = killed_ = true;
+      if (writer_.progress().finished) break;
     }
+    if (killed_) return;
+    const WriterThread::Progress done = writer_.finish_within({}, signals_.fd());
+    if (done.reader_gone) end_.reader_gone = true;
+    if (done.error && !end_.error) end_.error = done.error;
+    if (!done.finished) end_.interrupted = killed_ = true;
   }
 
   void tell_interruption(const std::map<Outcome, std::uint64_t>& counts) {
@@ -324,14 +304,19 @@ class Run {
     for (const auto& [outcome, count] : counts) {
       if (outcome != Outcome::kCancelled) done += count;
     }
-    const auto total = source_->total();
-    const std::uint64_t known = std::max(session_.submitted(job_), total.value_or(0));
+    const auto total = feeder_.total();
+    const std::uint64_t known = std::max(tuples_read(), total.value_or(0));
     std::string line = fmt::format("interrupted: {} task{} done, {} not run", done,
                                    done == 1 ? "" : "s", known - std::min(known, done));
     if (!total && !end_of_input_seen()) line += ", and input not read";
     console_.note(line);
+    if (!options_.journal.again.empty()) {
+      console_.note("to go on: " + options_.journal.again);
+    } else if (!options_.broker && done > 0) {
+      console_.note("with --journal FILE, what is done would have been kept for --resume");
+    }
   }
-  bool end_of_input_seen() const { return !feeding_ && interrupts_ == 0; }
+  bool end_of_input_seen() const { return feeder_.ended() && interrupts_ == 0; }
 
   void tell_summary(const std::map<Outcome, std::uint64_t>& counts) {
     for (const std::string& line : summary_lines({.counts = counts,
@@ -351,7 +336,8 @@ class Run {
   }
 
   const MapOptions options_;
-  const std::unique_ptr<TupleSource> source_;
+  const std::unique_ptr<Journaling> journal_;
+  Feeder feeder_;
   Console& console_;
   Client& client_;
   Session& session_;
@@ -360,26 +346,63 @@ class Run {
   Progress progress_;
   ProgressOutput shown_;
   RunStats stats_;
+  BrokerWatch watch_;
   SignalReader signals_;
 
   int worker_ended_fd_ = -1;
   JobHandle job_;
-  ChunkBuilder chunk_;
-  std::uint64_t chunk_tuples_;
-  bool feeding_ = true;
-  bool source_waits_ = false;
   bool opened_ = false;
-  bool kept_in_memory_ = false;
   bool over_ = false;
   bool killed_ = false;
   int interrupts_ = 0;
   RunEnd end_;
   std::optional<MonoTime> turns_until_;
-  MonoTime began_{};
   nanoseconds elapsed_{};
-  bool ever_connected_ = false;
-  std::optional<MonoTime> lost_at_;
 };
+
+// What the bytes of the output depend on.
+std::string form_of(const MapOptions& options) {
+  const WriterOptions& writer = options.writer;
+  std::string form = fmt::format("{} {} {} {}", static_cast<int>(writer.format), writer.raw,
+                                 writer.command, writer.tag);
+  for (const Column& column : writer.columns) {
+    form += fmt::format(" {}:{}", static_cast<int>(column.fact), column.name);
+  }
+  return form;
+}
+
+Result<OpenedJournal> open_run_journal(const MapOptions& options, const OpenInput& reopen) {
+  std::vector<std::string> programs = options.plugins;
+  if (!options.own_executor.empty()) programs.push_back(options.own_executor);
+  return open_journal(options.journal, options.job.spec, programs, options.output_path,
+                      form_of(options), reopen);
+}
+
+Result<Fd> open_output(const std::optional<std::string>& path,
+                       const std::optional<JournalOutput>& goes_on) {
+  if (!path) return Fd(STDOUT_FILENO);
+  const auto refused = [&path] {
+    return fail(ErrorCode::kUsage,
+                fmt::format("cannot write to \"{}\": {} (-o)", *path, strerror(errno)));
+  };
+  const SignalsEndIt waiting;  // at a named pipe without a reader
+  const int truncate = goes_on ? 0 : O_TRUNC;
+  Fd fd(open(path->c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | truncate, 0666));
+  if (fd.get() < 0) return refused();
+  if (!goes_on) return fd;
+  const auto bytes = static_cast<off_t>(goes_on->bytes);
+  if (ftruncate(fd.get(), bytes) != 0 || lseek(fd.get(), bytes, SEEK_SET) != bytes)
+    return refused();
+  return fd;
+}
+
+Journaling::Output journal_output(const MapOptions& options, int fd) {
+  struct stat status{};
+  const bool regular = options.output_path && fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+  if (!regular) return {};
+  std::error_code ignored;
+  return {fd, std::filesystem::absolute(*options.output_path, ignored), form_of(options)};
+}
 
 int tell(Console& console, const Error& error) {
   console.note(error.message);
@@ -388,7 +411,7 @@ int tell(Console& console, const Error& error) {
 
 }  // namespace
 
-int run_map(MapOptions options, std::unique_ptr<TupleSource> source) {
+int run_map(MapOptions options, std::unique_ptr<TupleSource> source, const OpenInput& reopen) {
   Console console(!options.quiet && options.progress != ProgressMode::kJson &&
                   options.progress != ProgressMode::kNone);
   ChannelContext context;
@@ -402,17 +425,27 @@ int run_map(MapOptions options, std::unique_ptr<TupleSource> source) {
     if (!started) return tell(console, started.error());
     here.emplace(std::move(*started));
   }
-  int output = STDOUT_FILENO;
-  if (options.output_path) {
-    const SignalsEndIt waiting;
-    output = open(options.output_path->c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (output < 0) {
-      return tell(console, {ErrorCode::kUsage, fmt::format("cannot write to \"{}\": {} (-o)",
-                                                           *options.output_path, strerror(errno))});
+  std::optional<OpenedJournal> opened;
+  if (!options.journal.path.empty()) {
+    const SignalsEndIt waiting;  // for an input that is read once more
+    auto journal = open_run_journal(options, reopen);
+    if (!journal) return tell(console, journal.error());
+    opened.emplace(std::move(*journal));
+    if (!options.quiet) {
+      for (const std::string& line : opened->said) console.note(line);
     }
   }
-  Fd output_fd(output);
+  auto output_opened = open_output(options.output_path, opened ? opened->output : std::nullopt);
+  if (!output_opened) return tell(console, output_opened.error());
+  Fd output_fd = std::move(*output_opened);
+  const int output = output_fd.get();
   auto writer = make_writer(options.writer);
+  std::unique_ptr<Journaling> journal;
+  if (opened) {
+    journal = std::make_unique<Journaling>(std::move(*opened), options.order == RowOrder::kInput,
+                                           journal_output(options, output));
+    if (auto primed = journal->prime(*writer); !primed) return tell(console, primed.error());
+  }
   if (options.job_log) {
     const SignalsEndIt waiting;
     auto logging = make_job_log({.path = *options.job_log, .is_local = !options.broker},
@@ -421,24 +454,18 @@ int run_map(MapOptions options, std::unique_ptr<TupleSource> source) {
     writer = std::move(*logging);
   }
   const bool is_private = here.has_value();
-  const auto address = is_private ? Result<Address>(Address(here->endpoint()))
-                                  : find_broker(*options.broker, "producer");
-  if (!address) return tell(console, address.error());
   if (is_private) options.slots = here->slots();
-  auto client = Client::connect(context, *address);
-  if (!client) {
-    Error error = client.error();
-    if (!is_private && error.code != ErrorCode::kUsage) {
-      error.message += fmt::format("; start one: fanmill broker --listen {}", *options.broker);
-    }
-    return tell(console, error);
-  }
-  Run run(std::move(options), std::move(source), output, std::move(writer), console, *client);
+  auto client = is_private ? Client::connect(context, Address(here->endpoint()))
+                           : connect_to_broker(context, *options.broker);
+  if (!client) return tell(console, client.error());
+  Run run(std::move(options), std::move(source), output, std::move(writer), std::move(journal),
+          console, *client);
   if (is_private) run.watch_worker(here->worker_ended_fd());
   const bool ended_by_itself = run.loop();
   if (!ended_by_itself && !is_private) run.cancel_at_broker();
   here.reset();
   const bool written = run.writer_finished();
+  run.save_journal();
   if (written) {
     if (const int error_number = output_fd.close_now()) run.output_failed(error_number);
   }

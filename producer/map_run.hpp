@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "producer/journal/resume.hpp"
 #include "producer/progress_output.hpp"
 #include "producer/source.hpp"
 #include "producer/writers.hpp"
@@ -26,6 +27,7 @@ struct MapOptions {
   std::uint64_t spill_max = limits::kResultsCap;  // of a private run
   std::vector<std::string> plugins = {};          // of a private run
   std::string own_executor = {};                  // of a private run
+  JournalOptions journal = {};                    // of a private run; without a path there is none
   bool quiet = false;
   ProgressMode progress = ProgressMode::kAuto;
 
@@ -36,6 +38,7 @@ struct MapOptions {
 };
 
 // Returns the program's exit code. Everything that went wrong has been told on stderr.
-int run_map(MapOptions options, std::unique_ptr<TupleSource> source);
+// `reopen`: the same source once more, for a look ahead; empty: it can be read only once.
+int run_map(MapOptions options, std::unique_ptr<TupleSource> source, const OpenInput& reopen = {});
 
 }  // namespace fanmill::producer

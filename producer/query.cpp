@@ -32,6 +32,14 @@ std::string no_broker_answers(const std::string& given) {
                      given);
 }
 
+Error job_is_gone(const std::string& id) {
+  return {
+      ErrorCode::kUnreachable,
+      fmt::format("the broker has no job {} any more: it was restarted without a durable store, "
+                  "or somebody made it forget the job",
+                  id)};
+}
+
 Result<Client> connect_to_broker(ChannelContext& context, const std::string& given) {
   auto address = find_broker(given, "producer");
   if (!address) {

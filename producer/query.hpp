@@ -21,6 +21,9 @@ inline constexpr std::chrono::seconds kAnswerWithin{5};
 // "no broker answers at …; start one: fanmill broker --listen …", for `given` on a command line.
 std::string no_broker_answers(const std::string& given);
 
+// What kNotFound means of a job that the broker had before.
+Error job_is_gone(const std::string& id);
+
 // A client of the broker that was given: a join file or an endpoint. kUsage, kRefused,
 // kUnreachable, kSystem, each with what to do; that nobody answers may show only with the first
 // question.

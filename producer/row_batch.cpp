@@ -32,7 +32,7 @@ Result<RowBatch> RowBatch::make(const Rows& rows, std::string_view blob) {
       return tl::make_unexpected(ok.error());
     }
     // A slice may end before its batch does.
-    if (rows.first.value + rows.count < rows.batch_first.value + rows.batch_count) {
+    if (end < rows.batch_count) {
       std::size_t values_end = batch.value_at_;
       if (auto ok = skip_msgpack(batch.values_, values_end, rows.count); !ok) {
         return tl::make_unexpected(ok.error());

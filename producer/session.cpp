@@ -325,7 +325,7 @@ PushHandle Session::begin_push(JobId job, std::string key, MonoTime /*now*/) {
 
 bool Session::may_push(PushHandle push) const { return state_->push(push).may_push(); }
 void Session::push(PushHandle push, ChunkBuilder::Chunk chunk, MonoTime /*now*/) {
-  state_->push(push).push(std::move(chunk));
+  state_->push(push).push(std::move(chunk), state_->duties.notices);
 }
 bool Session::settled(PushHandle push) const { return state_->push(push).settled(); }
 

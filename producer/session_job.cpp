@@ -146,6 +146,7 @@ void SessionJob::session_began(MonoTime now) {
 void SessionJob::opened(const JobOpened& message, MonoTime now, std::vector<Notice>& out) {
   if (over_) return;
   if (job_ && *job_ != message.job) {
+    if (message.next_index == 0) begun_anew_ = message.job;
     refused(
         {ErrorCode::kUnreachable,
          "the broker has lost this job: it was restarted without a durable store; run it again"},
@@ -305,10 +306,11 @@ bool SessionJob::within_credit(const Pending& chunk) const {
 }
 
 void SessionJob::collect(MonoTime now, SessionId session, std::vector<ToSend>& out) {
-  if (over_) return;
   const auto say = [&](FromProducer message, Blob blob = {}) {
     out.push_back({.message = std::move(message), .session = session, .blob = std::move(blob)});
   };
+  if (begun_anew_) say(CancelJob{.job = *std::exchange(begun_anew_, {}), .grace_ms = 0});
+  if (over_) return;
   if (open_wanted_) {
     if (now < open_resend_at_) return;
     open_resend_at_ = now + kResend;

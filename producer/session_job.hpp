@@ -109,6 +109,7 @@ class SessionJob {
     TupleDigest ours;
   };
   std::optional<Comparison> comparison_;
+  std::optional<JobId> begun_anew_;  // by a broker that lost this job; nobody feeds it
 
   bool close_wanted_ = false;
   bool close_sent_ = false;

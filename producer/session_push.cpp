@@ -14,11 +14,22 @@ bool SessionPush::may_push() const {
   return pending_.size() < kUnacknowledgedChunksMax && pending_bytes_ < kUnacknowledgedBytesMax;
 }
 
-void SessionPush::push(ChunkBuilder::Chunk chunk) {
+void SessionPush::push(ChunkBuilder::Chunk chunk, std::vector<Notice>& out) {
   FANMILL_ASSERT(chunk.tuples > 0);
   pushed_tasks_ += chunk.tuples;
   const std::uint64_t sequence = next_++;
-  if (over_ || sequence < taken_) return;
+  if (over_) return;
+  if (sequence < taken_) {
+    // The last of them may have been shorter: what its input has behind that would be passed over.
+    if (next_ == taken_ && taken_tasks_ != 0 && pushed_tasks_ != taken_tasks_) {
+      refused(
+          {ErrorCode::kConflict,
+           "under the key \"" + key_ + "\" " + std::to_string(taken_tasks_) +
+               " tuples were pushed, and the input has other ones by now: choose another --key"},
+          out);
+    }
+    return;
+  }
   pending_bytes_ += chunk.bytes.size();
   pending_.push_back(
       {sequence, chunk.tuples, std::move(chunk.blocks), Blob::from(std::move(chunk.bytes))});
@@ -31,7 +42,7 @@ void SessionPush::session_began() {
 
 void SessionPush::pushed(const Pushed& message, MonoTime now) {
   if (over_ || message.sequence < taken_) return;
-  known_ = true;
+  if (!std::exchange(known_, true)) taken_tasks_ = message.tasks;
   room_ = message.room;
   if (message.sequence == taken_) return;
   taken_ = message.sequence;

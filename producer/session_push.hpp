@@ -18,7 +18,7 @@ class SessionPush {
 
   // ---- from the user ----
   bool may_push() const;
-  void push(ChunkBuilder::Chunk chunk);
+  void push(ChunkBuilder::Chunk chunk, std::vector<Notice>& out);
   bool settled() const { return known_ && pending_.empty(); }
   std::uint64_t pushed_tasks() const { return pushed_tasks_; }
 
@@ -46,11 +46,12 @@ class SessionPush {
   const std::string key_;
 
   bool over_ = false;
-  bool known_ = false;           // the broker has said where the key stands
-  std::uint64_t next_ = 0;       // sequence of the next chunk from the user
-  std::uint64_t taken_ = 0;      // those before it are with the broker
-  Credit room_;                  // beyond `taken_`
-  std::deque<Pending> pending_;  // from `taken_` on
+  bool known_ = false;             // the broker has said where the key stands
+  std::uint64_t next_ = 0;         // sequence of the next chunk from the user
+  std::uint64_t taken_ = 0;        // those before it are with the broker
+  std::uint64_t taken_tasks_ = 0;  // in those of an earlier run; 0: not told
+  Credit room_;                    // beyond `taken_`
+  std::deque<Pending> pending_;    // from `taken_` on
   std::size_t pending_bytes_ = 0;
   std::size_t sent_ = 0;  // of them, in this session
   std::uint64_t pushed_tasks_ = 0;

@@ -31,9 +31,9 @@ class Feeding {
         feeder_(std::move(source), cut),
         progress_(mono_now()),
         shown_(console, progress, quiet, mono_now()),
-        watch_(client, console, broker, quiet, mono_now()),
+        watch_(client, broker, BrokerWatch::Follows::kKeptJobs, console.teller(quiet), mono_now()),
         quiet_(quiet) {
-    if (const auto total = feeder_.source().total()) progress_.total(*total);
+    if (const auto total = feeder_.total()) progress_.total(*total);
   }
   Feeding(const Feeding&) = delete;
   Feeding& operator=(const Feeding&) = delete;
@@ -53,11 +53,6 @@ class Feeding {
   virtual void hear(Notice& notice) = 0;
   virtual std::uint64_t accepted() const = 0;
 
-  // A signature that does not read is of a worker that has its own ways: nothing is checked here.
-  void tell_source(const std::string& text) {
-    const auto signature = parse_signature(text);
-    if (signature && !is_trivial(*signature)) feeder_.source().set_signature(*signature);
-  }
   void stop_with(Error error) {
     end_.error = std::move(error);
     stopped_ = true;
@@ -108,7 +103,7 @@ class Feeding {
 
 class SubmitRun final : Feeding {
  public:
-  SubmitRun(Client& client, Console& console, SubmitRunOptions options,
+  SubmitRun(Client& client, Console& console, SubmitOptions options,
             std::unique_ptr<TupleSource> source)
       : Feeding(client, console, options.broker, options.quiet, options.progress, std::move(source),
                 Feeder::Cut::kEager),
@@ -146,7 +141,7 @@ class SubmitRun final : Feeding {
 
   void hear(Notice& notice) override {
     if (const auto* opened = std::get_if<Opened>(&notice)) {
-      if (!id_) tell_source(opened->job.signature);
+      if (!id_) feeder_.expect(opened->job.signature);
       id_ = opened->job.job;
       durability_ = opened->job.durability;
     } else if (const auto* refused = std::get_if<JobRefused>(&notice)) {
@@ -190,7 +185,7 @@ class SubmitRun final : Feeding {
                       0);  // where it fails, the job stays: `jobs` shows it
   }
 
-  const SubmitRunOptions options_;
+  const SubmitOptions options_;
   JobHandle job_;
   std::optional<JobId> id_;
   std::string durability_;
@@ -205,7 +200,7 @@ class PushRun final : Feeding {
         options_(std::move(options)) {}
 
   int run() {
-    tell_source(options_.job.signature.value_or(""));
+    feeder_.expect(options_.job.signature.value_or(""));
     push_ = session_.begin_push(options_.job.job, options_.key.value_or(Client::fresh_key()),
                                 mono_now());
     feed_all();
@@ -243,7 +238,7 @@ class PushRun final : Feeding {
 
 }  // namespace
 
-int run_submit(Client& client, Console& console, SubmitRunOptions options,
+int run_submit(Client& client, Console& console, SubmitOptions options,
                std::unique_ptr<TupleSource> source) {
   return SubmitRun(client, console, std::move(options), std::move(source)).run();
 }

@@ -15,7 +15,7 @@
 
 namespace fanmill::producer {
 
-struct SubmitRunOptions {
+struct SubmitOptions {
   JobOptions job;
   std::string broker;              // as people named it
   std::optional<std::string> key;  // of people; else one that no other job has
@@ -27,7 +27,7 @@ struct SubmitRunOptions {
 
 // Prints the job's id on stdout once the broker has everything. Both return the program's exit
 // code; with `wait` it tells how the job's tasks ended. What went wrong has been told on stderr.
-int run_submit(Client& client, Console& console, SubmitRunOptions options,
+int run_submit(Client& client, Console& console, SubmitOptions options,
                std::unique_ptr<TupleSource> source);
 
 struct PushOptions {

@@ -10,6 +10,7 @@
 #include "producer/documents.hpp"
 #include "producer/exit_code.hpp"
 #include "producer/progress.hpp"
+#include "producer/query.hpp"
 #include "producer/signals.hpp"
 #include "producer/visible_text.hpp"
 #include "proto/job_id.hpp"
@@ -32,7 +33,8 @@ class Wait {
         session_(client.session()),
         progress_(mono_now()),
         shown_(console, options.progress, options.quiet, mono_now()),
-        watch_(client, console, options.broker, options.quiet, mono_now()) {}
+        watch_(client, options.broker, BrokerWatch::Follows::kKeptJobs,
+               console.teller(options.quiet), mono_now()) {}
 
   int run() {
     const MonoTime began = mono_now();
@@ -85,11 +87,7 @@ class Wait {
       if (asked == asked_.end()) return;
       end_.error = refused->error;
       if (seen_.contains(asked->second) && refused->error.code == ErrorCode::kNotFound) {
-        end_.error =
-            Error{ErrorCode::kUnreachable,
-                  fmt::format("the broker has no job {} any more: it was restarted without "
-                              "a durable store, or somebody made it forget the job",
-                              to_text(asked->second))};
+        end_.error = job_is_gone(to_text(asked->second));
       }
       asked_.erase(asked);
     }

@@ -1,6 +1,7 @@
 #include "producer/writer_thread.hpp"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -182,6 +183,20 @@ WriterThread::Progress WriterThread::progress() {
   (void)!read(state_->event_fd, &count, sizeof count);
   const std::lock_guard lock(state_->mutex);
   return state_->progress;
+}
+
+WriterThread::Progress WriterThread::finish_within(std::optional<nanoseconds> patience,
+                                                   int interrupt_fd) {
+  finish();
+  const MonoTime began = mono_now();
+  while (true) {
+    Progress done = progress();
+    if (done.finished || (patience && mono_now() - began >= *patience)) return done;
+    pollfd fds[] = {{.fd = interrupt_fd, .events = POLLIN, .revents = 0},
+                    {.fd = event_fd(), .events = POLLIN, .revents = 0}};
+    poll(fds, 2, patience ? 20 : -1);
+    if (fds[0].revents != 0) return done;
+  }
 }
 
 Error cannot_write(const std::string& name, int error_number) {

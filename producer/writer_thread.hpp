@@ -39,6 +39,10 @@ class WriterThread {
     std::optional<Error> error;  // writing failed otherwise
   };
   Progress progress();
+  // finish(), and waits for it: no longer than `patience`, and not once `interrupt_fd` is readable.
+  Progress finish_within(std::optional<nanoseconds> patience, int interrupt_fd = -1);
+  // For one that waits for its reader, at a kill.
+  static constexpr std::chrono::milliseconds kPatience{300};
 
  private:
   struct State;

@@ -195,7 +195,7 @@ void describe(A& a, M& m) {
 }
 template <class A, wire::Of<Pushed> M>
 void describe(A& a, M& m) {
-  a(m.job, m.key, m.sequence, m.next_index, m.room);
+  a(m.job, m.key, m.sequence, m.next_index, m.room, m.tasks);
 }
 
 // ---- broker → worker ----

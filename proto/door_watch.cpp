@@ -6,22 +6,13 @@
 #include <zmq.h>
 
 #include <array>
-#include <atomic>
-#include <cstdint>
-#include <cstring>
 #include <utility>
-#include <zmq.hpp>
 
 namespace fanmill {
 namespace {
 
 constexpr int kWatched =
     ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL;
-
-std::string name_of_pair() {
-  static std::atomic<std::uint64_t> count{0};
-  return "inproc://door-" + std::to_string(count.fetch_add(1));
-}
 
 std::string caller_of(int fd) {
   sockaddr_storage from{};
@@ -40,34 +31,12 @@ std::string caller_of(int fd) {
 
 }  // namespace
 
-DoorWatch::DoorWatch(void* context, void* socket)
-    : socket_(socket), pair_(zmq_socket(context, ZMQ_PAIR)) {
-  const std::string name = name_of_pair();
-  const int none = 0;
-  zmq_setsockopt(pair_, ZMQ_LINGER, &none, sizeof none);
-  zmq_socket_monitor(socket_, name.c_str(), kWatched);
-  zmq_connect(pair_, name.c_str());
-  std::size_t size = sizeof descriptor_;
-  zmq_getsockopt(pair_, ZMQ_FD, &descriptor_, &size);
-}
-
-DoorWatch::~DoorWatch() {
-  zmq_socket_monitor(socket_, nullptr, 0);
-  if (pair_ != nullptr) zmq_close(pair_);
-}
+DoorWatch::DoorWatch(void* context, void* socket) : events_(context, socket, kWatched) {}
 
 std::vector<std::string> DoorWatch::broken_off() {
   std::vector<std::string> all;
-  while (true) {
-    zmq::message_t event;
-    zmq::message_t endpoint;
-    if (zmq_msg_recv(event.handle(), pair_, ZMQ_DONTWAIT) < 0) return all;
-    if (event.more()) zmq_msg_recv(endpoint.handle(), pair_, ZMQ_DONTWAIT);
-    std::uint16_t what = 0;
-    std::int32_t value = 0;
-    if (event.size() < sizeof what + sizeof value) continue;
-    std::memcpy(&what, event.data(), sizeof what);
-    std::memcpy(&value, event.data<char>() + sizeof what, sizeof value);
+  while (const auto event = events_.next()) {
+    const auto [what, value] = *event;
     if (what == ZMQ_EVENT_ACCEPTED) {
       callers_[value] = caller_of(value);
     } else if (what == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL) {
@@ -81,6 +50,7 @@ std::vector<std::string> DoorWatch::broken_off() {
       all.push_back(caller.empty() ? "an unknown address" : std::move(caller));
     }
   }
+  return all;
 }
 
 }  // namespace fanmill

@@ -6,25 +6,22 @@
 #include <string>
 #include <vector>
 
+#include "proto/monitor_pair.hpp"
+
 namespace fanmill {
 
 // Owned by the socket's thread; gone before the socket is closed.
 class DoorWatch {
  public:
   DoorWatch(void* context, void* socket);
-  ~DoorWatch();
-  DoorWatch(const DoorWatch&) = delete;
-  DoorWatch& operator=(const DoorWatch&) = delete;
 
   // Where they called from, since the last time. Never waits. "an unknown address" for one that was
   // gone before it could be asked.
   std::vector<std::string> broken_off();
-  int descriptor() const { return descriptor_; }
+  int descriptor() const { return events_.descriptor(); }
 
  private:
-  void* socket_;
-  void* pair_;
-  int descriptor_ = -1;
+  MonitorPair events_;
   std::map<int, std::string> callers_;  // by descriptor
   bool broken_ = false;                 // the next one to disconnect
 };

@@ -432,6 +432,7 @@ struct Pushed {
   std::uint64_t sequence{};
   std::uint64_t next_index{};  // of the job
   Credit room;
+  std::uint64_t tasks{};  // in the accepted chunks of this key; 0 with any of them: not told
 };
 
 using ToProducer =

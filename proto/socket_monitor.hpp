@@ -4,7 +4,8 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
+
+#include "proto/monitor_pair.hpp"
 
 namespace fanmill {
 
@@ -21,20 +22,15 @@ enum class ConnectionEvent : std::uint8_t {
 class SocketMonitor {
  public:
   SocketMonitor(void* context, void* socket);
-  ~SocketMonitor();
-  SocketMonitor(const SocketMonitor&) = delete;
-  SocketMonitor& operator=(const SocketMonitor&) = delete;
 
   // The next event, if there is one. Never waits.
   std::optional<ConnectionEvent> next();
   // To wait for it, as of ZmqSocket.
-  void* handle() const { return pair_; }
-  int descriptor() const { return descriptor_; }
+  void* handle() const { return events_.handle(); }
+  int descriptor() const { return events_.descriptor(); }
 
  private:
-  void* socket_;
-  void* pair_;
-  int descriptor_ = -1;
+  MonitorPair events_;
   bool ready_ = false;
 };
 

@@ -11,8 +11,8 @@
 #include <exception>
 #include <utility>
 
+#include "proto/asymmetric_fence.hpp"
 #include "proto/limits.hpp"
-#include "worker/asymmetric_fence.hpp"
 
 namespace fanmill::worker {
 namespace {

@@ -18,7 +18,7 @@
 #include <chrono>
 #include <utility>
 
-#include "worker/asymmetric_fence.hpp"
+#include "proto/asymmetric_fence.hpp"
 #include "worker/captured.hpp"
 #include "worker/parked_pipe.hpp"
 

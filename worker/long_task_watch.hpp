@@ -7,7 +7,7 @@
 #include <functional>
 #include <thread>
 
-#include "worker/asymmetric_fence.hpp"
+#include "proto/asymmetric_fence.hpp"
 
 namespace fanmill::worker {
 

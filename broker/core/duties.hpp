@@ -76,6 +76,7 @@ struct PutPush {
   JobId job;
   std::string key;
   std::uint64_t sequence{};
+  std::uint64_t tasks{};  // in them
 };
 struct DropChunk {
   JobId job;

@@ -10,6 +10,7 @@
 #include "broker/core/mutation.hpp"
 #include "broker/core/pushes.hpp"
 #include "broker/core/suggest.hpp"
+#include "proto/job_id.hpp"
 
 namespace fanmill::broker {
 namespace {
@@ -203,10 +204,20 @@ void accept_overdue(World& world, JobId id) {
   world.touch(*job);
 }
 
+// Two that feed one job would each take the other's tuples for its own.
+static bool is_fed_by(World& world, const Producer& producer, const Job& job) {
+  if (job.closed || job.owner == producer.session) return true;
+  refuse(world, producer, {}, job.id, ErrorCode::kConflict,
+         "another producer has opened job " + to_text(job.id) +
+             " by the same key meanwhile, and goes on with it");
+  return false;
+}
+
 void on_submit(World& world, Producer& producer, const Submit& submit, const Blob& blob) {
   Job* job = job_or_refuse(world, producer, submit.job);
   if (job == nullptr) return;
   adopt_if_alone(world, producer, *job);
+  if (!is_fed_by(world, producer, *job)) return;
   world.touch(*job);
   // What is not taken is sent again.
   const bool taken = !job->closed && !world.full && submit.first.value == job->next_index;

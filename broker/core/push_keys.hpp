@@ -12,8 +12,9 @@
 namespace fanmill::broker {
 
 struct Pusher {
-  std::uint64_t next{};  // the sequence of its next chunk
-  SessionId session;     // that pushed under this key last; zero if gone
+  std::uint64_t next{};   // the sequence of its next chunk
+  std::uint64_t tasks{};  // in the chunks before
+  SessionId session;      // that pushed under this key last; zero if gone
   std::uint64_t round{};
   bool due = false;  // it is to be told where it stands
 };

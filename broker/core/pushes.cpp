@@ -91,10 +91,12 @@ void on_push(World& world, Producer& producer, const Push& push, const Blob& blo
       return;
     }
     pusher.next = push.sequence + 1;
-    world.write(PutPush{job->id, push.key, pusher.next});
+    pusher.tasks += push.count;
+    world.write(PutPush{job->id, push.key, pusher.next, pusher.tasks});
     if (mutated(Mutation::kAckPushEarly))
-      world.send_now(producer.peer, producer.session,
-                     ToProducer{Pushed{job->id, push.key, pusher.next, job->next_index, {}}});
+      world.send_now(
+          producer.peer, producer.session,
+          ToProducer{Pushed{job->id, push.key, pusher.next, job->next_index, {}, pusher.tasks}});
   }
   owe(world, *job, push.key, pusher);
 }
@@ -115,9 +117,9 @@ void say_pushed(World& world, Job& job) {
     pusher.due = false;
     const Producer* producer = world.producer(pusher.session);
     if (producer == nullptr) continue;
-    world.send_after(
-        producer->peer, producer->session,
-        ToProducer{Pushed{job.id, key, pusher.next, job.next_index, room_of(world, job)}});
+    world.send_after(producer->peer, producer->session,
+                     ToProducer{Pushed{job.id, key, pusher.next, job.next_index,
+                                       room_of(world, job), pusher.tasks}});
   }
 }
 

@@ -32,7 +32,7 @@ struct RecoveredJob {
   std::string digest;                    // PutChunk::digest of the last chunk
   std::vector<RecoveredRecord> records;  // by number
   std::map<std::uint64_t, PutCharge> charges;
-  std::map<std::string, std::uint64_t> pushes;  // the next sequence by key
+  std::map<std::string, PutPush> pushes;  // by key
 };
 
 struct Recovered {

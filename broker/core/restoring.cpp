@@ -222,7 +222,11 @@ class Restoring {
   void pushes() {
     if (from_.pushes.empty() || mutated(Mutation::kForgetPushSequences)) return;
     job_.pushes = std::make_unique<PushKeys>();
-    for (const auto& [key, sequence] : from_.pushes) job_.pushes->keys[key].next = sequence;
+    for (const auto& [key, push] : from_.pushes) {
+      Pusher& pusher = job_.pushes->keys[key];
+      pusher.next = push.sequence;
+      pusher.tasks = push.tasks;
+    }
     job_.pushes->said = credit_of(world_, job_);
   }
 

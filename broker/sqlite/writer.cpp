@@ -68,7 +68,8 @@ Writer::Writer(SQLite::Database& database, std::unordered_map<JobId, JobState> s
       put_record_(database,
                   "INSERT INTO record (job, number, head, sum, bytes) VALUES (?, ?, ?, ?, ?)"),
       put_charge_(database, "INSERT OR REPLACE INTO charge (job, task, head) VALUES (?, ?, ?)"),
-      put_push_(database, "INSERT OR REPLACE INTO push (job, name, sequence) VALUES (?, ?, ?)"),
+      put_push_(database,
+                "INSERT OR REPLACE INTO push (job, name, sequence, tasks) VALUES (?, ?, ?, ?)"),
       drop_chunk_(database, "DELETE FROM chunk WHERE job = ? AND first = ?"),
       drop_record_(database, "UPDATE record SET bytes = NULL WHERE job = ? AND number = ?"),
       drop_job_(database, "DELETE FROM job WHERE id = ?"),
@@ -166,7 +167,12 @@ void Writer::apply(const PutCharge& write) {
 }
 
 void Writer::apply(const PutPush& write) {
-  Run(put_push_).number(write.job.value).text(write.key).number(write.sequence).done();
+  Run(put_push_)
+      .number(write.job.value)
+      .text(write.key)
+      .number(write.sequence)
+      .number(write.tasks)
+      .done();
 }
 
 void Writer::apply(const DropChunk& write) {

@@ -10,11 +10,35 @@
 
 #include "producer/commands/broker_option.hpp"
 #include "producer/commands/run_options.hpp"
-#include "producer/console.hpp"
 #include "producer/exit_code.hpp"
 #include "producer/visible_text.hpp"
 
 namespace fanmill::producer {
+
+int with_broker(const std::string& given, const std::function<int(const Error&)>& tell,
+                const std::function<Result<int>(Client&, Query&)>& ask) {
+  ChannelContext context;
+  auto client = connect_to_broker(context, given);
+  if (!client) return tell(client.error());
+  Query query(*client, given);
+  const auto code = ask(*client, query);
+  return code ? *code : tell(code.error());
+}
+
+int at_broker(const std::string& command, const std::string& broker, bool bar,
+              const std::function<Result<int>(AtBroker&)>& act) {
+  if (const auto given = required_broker(broker); !given)
+    return usage_error(command, given.error().message);
+  Console console(bar);
+  const auto tell = [&](const Error& error) {
+    console.note(error.message);
+    return exit_code_of(error.code);
+  };
+  return with_broker(broker, tell, [&](Client& client, Query& query) {
+    AtBroker at{client, query, console, broker};
+    return act(at);
+  });
+}
 
 BrokerCommand::BrokerCommand(std::string name, const std::string& description,
                              const std::string& usage, const char* footer)
@@ -40,12 +64,9 @@ int BrokerCommand::run(std::vector<std::string> args,
   const auto given = required_broker(broker_);
   if (!given) return tell(given.error());
   signal(SIGPIPE, SIG_IGN);  // print() says what to do then
-  ChannelContext context;
-  auto client = connect_to_broker(context, *given);
-  if (!client) return tell(client.error());
-  Query query(*client, *given);
-  const auto code = ask(query);
-  return code ? *code : tell(code.error());
+  return with_broker(
+      *given, [this](const Error& error) { return tell(error); },
+      [&](Client&, Query& query) { return ask(query); });
 }
 
 void BrokerCommand::note(std::string_view text) const {

@@ -1,4 +1,4 @@
-// What the commands share that ask a long-lived broker and steer its jobs.
+// What the commands share that ask a long-lived broker, follow its jobs and steer them.
 #pragma once
 
 #include <CLI/App.hpp>
@@ -8,9 +8,25 @@
 #include <string_view>
 #include <vector>
 
+#include "producer/client.hpp"
+#include "producer/console.hpp"
 #include "producer/query.hpp"
 
 namespace fanmill::producer {
+
+// Connects to the broker that was given and asks it; the exit code. What went wrong is told.
+int with_broker(const std::string& given, const std::function<int(const Error&)>& tell,
+                const std::function<Result<int>(Client&, Query&)>& ask);
+
+struct AtBroker {
+  Client& client;
+  Query& query;
+  Console& console;
+  const std::string& broker;
+};
+// The same for what follows a job and shows how far it is; `bar`: see Console.
+int at_broker(const std::string& command, const std::string& broker, bool bar,
+              const std::function<Result<int>(AtBroker&)>& act);
 
 class BrokerCommand {
  public:

@@ -9,6 +9,7 @@
 #include "producer/commands/run_options.hpp"
 #include "producer/commands/submit_options.hpp"
 #include "proto/command_help.hpp"
+#include "proto/shell_quote.hpp"
 
 namespace fanmill::producer {
 namespace {
@@ -59,7 +60,8 @@ int exec_command(std::vector<std::string> args) {
   return exec_words("exec", std::move(args), nullptr);
 }
 
-int exec_words(const std::string& command, std::vector<std::string> args, SubmitOptions* submit) {
+int exec_words(const std::string& command, std::vector<std::string> args, SubmitWords* submit) {
+  const std::string typed = shell_line(args);
   auto line = cut_exec_line(std::move(args));
   if (!line) return usage_error(command, line.error().message);
 
@@ -70,6 +72,7 @@ int exec_words(const std::string& command, std::vector<std::string> args, Submit
                "fanmill " + command);
   std::string path;
   RunOptions options;
+  options.typed = typed;
   CommandOptions of_commands;
   set_usage(app, "Usage: fanmill " + command + " [OPTIONS] INPUT -- CMD [ARG...]\n       fanmill " +
                      command + " [OPTIONS] CMD [ARG...] ::: a b c");

@@ -8,13 +8,13 @@
 #include <utility>
 #include <vector>
 
+#include "producer/commands/broker_command.hpp"
 #include "producer/commands/broker_option.hpp"
 #include "producer/commands/commands.hpp"
 #include "producer/commands/plugin_option.hpp"
 #include "producer/commands/run_options.hpp"
 #include "producer/exit_code.hpp"
 #include "producer/private_run.hpp"
-#include "producer/query.hpp"
 #include "producer/reports.hpp"
 #include "producer/visible_text.hpp"
 
@@ -58,20 +58,19 @@ int tell(const Error& error) {
 }
 
 int functions_of_broker(const std::string& broker, bool json) {
-  ChannelContext context;
-  auto client = connect_to_broker(context, broker);
-  if (!client) return tell(client.error());
-  const auto workers = Query(*client, broker).workers();
-  if (!workers) return tell(workers.error());
-  const std::vector<FunctionDocument> functions = functions_of(*workers);
-  if (json) {
-    fmt::print("{}\n", to_json(functions));
-  } else if (functions.empty()) {
-    std::fputs("fanmill functions: no worker is connected that offers any\n", stderr);
-  } else {
-    fmt::print("{}", functions_table(functions, TextStyle::of_stdout()));
-  }
-  return 0;
+  return with_broker(broker, tell, [json](Client&, Query& query) -> Result<int> {
+    const auto workers = query.workers();
+    if (!workers) return tl::make_unexpected(workers.error());
+    const std::vector<FunctionDocument> functions = functions_of(*workers);
+    if (json) {
+      fmt::print("{}\n", to_json(functions));
+    } else if (functions.empty()) {
+      std::fputs("fanmill functions: no worker is connected that offers any\n", stderr);
+    } else {
+      fmt::print("{}", functions_table(functions, TextStyle::of_stdout()));
+    }
+    return 0;
+  });
 }
 
 }  // namespace

@@ -7,9 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "producer/commands/broker_command.hpp"
 #include "producer/commands/broker_option.hpp"
 #include "producer/commands/commands.hpp"
-#include "producer/commands/follow_command.hpp"
+#include "producer/commands/run_options.hpp"
 #include "producer/follow_run.hpp"
 #include "proto/messages.hpp"
 

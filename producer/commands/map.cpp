@@ -7,6 +7,7 @@
 #include "producer/commands/commands.hpp"
 #include "producer/commands/run_options.hpp"
 #include "producer/commands/submit_options.hpp"
+#include "proto/shell_quote.hpp"
 
 namespace fanmill::producer {
 namespace {
@@ -40,6 +41,7 @@ Examples:
   fanmill map --format csv --columns seed,value,run_s echo params.csv
   fanmill map --progress=json --quiet -o out.jsonl identity in.jsonl     # progress for programs, on stderr
   fanmill map --format csv -o results.csv --retries 2 --timeout 5m echo params.csv
+  fanmill map --journal run.db --resume -o out.jsonl identity in.jsonl   # goes on, whatever ended it
   fanmill map --plugin ./norm.so norm points.csv             # a function of one's own, in C++
   fanmill map --broker ipc:///tmp/mill/broker identity in.jsonl
 
@@ -52,7 +54,8 @@ int map_command(std::vector<std::string> args) {
   return map_words("map", std::move(args), nullptr);
 }
 
-int map_words(const std::string& command, std::vector<std::string> args, SubmitOptions* submit) {
+int map_words(const std::string& command, std::vector<std::string> args, SubmitWords* submit) {
+  const std::string typed = shell_line(args);
   auto line = cut_map_line(std::move(args));
   if (!line) return usage_error(command, line.error().message);
 
@@ -65,6 +68,7 @@ int map_words(const std::string& command, std::vector<std::string> args, SubmitO
   std::string function;
   std::string path;
   RunOptions options;
+  options.typed = typed;
   set_usage(app, submit == nullptr ? "Usage: fanmill map [OPTIONS] FUNCTION INPUT"
                                    : "Usage: fanmill submit [OPTIONS] FUNCTION INPUT\n"
                                      "       fanmill submit exec [OPTIONS] INPUT -- CMD [ARG...]\n"

@@ -67,9 +67,16 @@ Result<void> check_output_files(const OutputFiles& files, const InputSpec& input
     return tl::make_unexpected(
         is_input_too(results == kStandardStream ? "stdout" : "-o " + results));
   }
+  if (!files.journal.empty() && are_one_file(results, files.journal)) {
+    return fail(ErrorCode::kUsage,
+                "-o " + results + " and --journal name the same file; give each its own");
+  }
   if (files.job_log.empty()) return {};
   const std::string log = files.job_log.substr(files.job_log.starts_with('+') ? 1 : 0);
   if (is_input(log, input)) return tl::make_unexpected(is_input_too("--joblog " + log));
+  if (!files.journal.empty() && are_one_file(log, files.journal)) {
+    return fail(ErrorCode::kUsage, "--joblog and --journal name the same file; give each its own");
+  }
   if (are_one_file(results, log)) {
     return fail(ErrorCode::kUsage,
                 "-o " + results + " and --joblog name the same file; give each its own");

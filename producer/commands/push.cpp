@@ -5,9 +5,10 @@
 #include <vector>
 
 #include "producer/commands/argument_line.hpp"
+#include "producer/commands/broker_command.hpp"
 #include "producer/commands/broker_option.hpp"
 #include "producer/commands/commands.hpp"
-#include "producer/commands/follow_command.hpp"
+#include "producer/commands/run_options.hpp"
 #include "producer/submit_run.hpp"
 #include "producer/visible_text.hpp"
 #include "proto/limits.hpp"

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -22,6 +23,7 @@
 #include "producer/quantities.hpp"
 #include "producer/signals.hpp"
 #include "proto/command_help.hpp"
+#include "proto/fields.hpp"
 #include "proto/limits.hpp"
 
 namespace fanmill::producer {
@@ -66,7 +68,7 @@ std::string some_file(const std::string& name) {
 // `--quiet=5` would be taken for `--quiet`.
 void refuse_values_of_flags(CLI::App& app) {
   for (const char* name :
-       {"--lines", "--null", "--dry-run", "--unordered", "--raw", "--tag", "--quiet"}) {
+       {"--lines", "--null", "--dry-run", "--unordered", "--raw", "--tag", "--quiet", "--resume"}) {
     if (CLI::Option* flag = app.get_option_no_throw(name)) flag->disable_flag_override();
   }
 }
@@ -168,6 +170,53 @@ void add_private_run_options(CLI::App& app, RunOptions& options, bool command) {
       ->type_name("SIZE");
 }
 
+void add_journal_options(CLI::App& app, RunOptions& options) {
+  app.add_option("--journal", options.journal,
+                 "Keep here what was given and what came of it, so that --resume goes on with it "
+                 "(private run)")
+      ->type_name("FILE")
+      ->check(some_file);
+  app.add_flag("--resume", options.resume,
+               "Run only what the journal has no result of: what is new, failed or was not "
+               "finished; says first what that is");
+  app.add_option("--durability", options.durability,
+                 "Of the journal: os survives every kill of the run (default), sync also a loss of "
+                 "power")
+      ->check(CLI::IsMember({"os", "sync"}));
+}
+
+Result<JournalOptions> journal_options(const RunOptions& options) {
+  if (options.journal.empty()) {
+    if (options.resume)
+      return fail(ErrorCode::kUsage, "--resume goes on with a journal: give --journal FILE");
+    if (!options.durability.empty())
+      return fail(ErrorCode::kUsage, "--durability is of a journal: give --journal FILE");
+    return JournalOptions{};
+  }
+  if (!options.broker.empty()) {
+    return fail(ErrorCode::kUsage,
+                "--journal is of a private run; a broker keeps a job by itself (fanmill submit, "
+                "then fanmill gather -o FILE)");
+  }
+  JournalOptions journal;
+  journal.path = options.journal;
+  journal.resume = options.resume;
+  journal.level = options.durability == "sync" ? JournalLevel::kSync : JournalLevel::kOs;
+  return journal;
+}
+
+// Everything that is read has a name, and is there as long as it is not removed.
+bool can_be_read_again(const InputSpec& input) {
+  const auto is_file = [](const std::string& path) {
+    std::error_code ignored;
+    return std::filesystem::is_regular_file(path, ignored);
+  };
+  if (input.path ? !is_file(*input.path) : input.lines) return false;
+  return std::ranges::all_of(input.lists, [&](const ValueSpec& list) {
+    return !list.files || std::ranges::all_of(list.words, is_file);
+  });
+}
+
 Result<std::vector<Label>> parse_labels(const std::vector<std::string>& words) {
   std::vector<Label> labels;
   for (const std::string& word : words) {
@@ -195,7 +244,10 @@ void RunOptions::add_to(CLI::App& app, bool command, Destination to) {
                command ? "Print the commands that would run, and on stderr their number"
                        : "Print the first 10 tuples as JSON, and on stderr their number; run "
                          "nothing");
-  if (here) add_private_run_options(app, *this, command);
+  if (here) {
+    add_private_run_options(app, *this, command);
+    add_journal_options(app, *this);
+  }
   add_broker_option(app, broker,
                     here ? "Use this broker and its workers instead of a private run: "
                            "producer.join of the broker's host, or ipc://PATH"
@@ -273,7 +325,7 @@ Result<MapOptions> RunOptions::resolve(JobOptions job) const {
       return fail(ErrorCode::kUsage,
                   "--name is at most " + std::to_string(limits::kNameBytesMax) + " bytes long");
     }
-    job.name.resize(limits::kNameBytesMax);
+    job.name = wire::front_of(job.name, limits::kNameBytesMax);
   }
   job.priority = priority;
   if (auto ok = apply_time_limit(job.spec, time_limit); !ok) {
@@ -304,6 +356,9 @@ Result<MapOptions> RunOptions::resolve(JobOptions job) const {
     }
     out.spill_max = *size;
   }
+  auto kept = journal_options(*this);
+  if (!kept) return tl::make_unexpected(kept.error());
+  out.journal = std::move(*kept);
   job.retries = retries;
   job.wait_workers_ms = *wait_ms;
   job.forget_when_delivered = true;
@@ -357,8 +412,7 @@ int run_with_input(const std::string& command, const RunOptions& options, JobOpt
   auto resolved = options.resolve(std::move(job));
   if (!resolved) return usage_error(command, resolved.error().message);
   if (!options.dry_run) {
-    const auto ok =
-        check_output_files({.results = options.output, .job_log = options.job_log}, input);
+    const auto ok = check_output_files({options.output, options.job_log, options.journal}, input);
     if (!ok) return usage_error(command, ok.error().message);
   }
   auto source = open_input(options, resolved->job.spec, input);
@@ -382,7 +436,18 @@ int run_with_input(const std::string& command, const RunOptions& options, JobOpt
     if (!told) return usage_error(command, told.error().message);
     return dry_run_tuples(**source, options.quiet);
   }
-  return run_map(std::move(*resolved), std::move(*source));
+  OpenInput reopen;
+  if (!options.journal.empty()) {
+    // The rows in the journal say for themselves what they are of.
+    resolved->job.rows_with_tuples = true;
+    resolved->journal.again =
+        "fanmill " + command + (options.resume ? " " : " --resume ") + options.typed;
+    if (can_be_read_again(input))
+      reopen = [&options, spec = resolved->job.spec, &input]() mutable {
+        return open_input(options, spec, input);
+      };
+  }
+  return run_map(std::move(*resolved), std::move(*source), reopen);
 }
 
 }  // namespace fanmill::producer

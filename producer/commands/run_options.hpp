@@ -47,6 +47,10 @@ struct RunOptions {
   std::vector<std::string> plugins;
   std::string executor;
   std::uint32_t retries = 0;
+  std::string journal;     // empty: none
+  std::string durability;  // of the journal; empty: os
+  std::string typed;       // the words behind the command, as a shell reads them
+  bool resume = false;
   bool dry_run = false;
   bool unordered = false;
   bool raw = false;

@@ -13,7 +13,7 @@ namespace {
 std::vector<std::string>::iterator first_word(std::vector<std::string>& args) {
   CLI::App app;
   RunOptions options;
-  SubmitOptions submit;
+  SubmitWords submit;
   options.add_to(app, true, Destination::kBroker);
   submit.add_to(app);
   auto word = args.begin();
@@ -33,7 +33,7 @@ std::vector<std::string>::iterator first_word(std::vector<std::string>& args) {
 // `submit exec …` has the words of exec, for `exec` is the function that commands are: so
 // `submit FUNCTION …` has no other meaning for it.
 int submit_command(std::vector<std::string> args) {
-  SubmitOptions submit;
+  SubmitWords submit;
   const auto word = first_word(args);
   if (word != args.end() && *word == "exec") {
     args.erase(word);

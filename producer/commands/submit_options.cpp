@@ -3,18 +3,17 @@
 #include <CLI/CLI.hpp>
 #include <utility>
 
+#include "producer/commands/broker_command.hpp"
 #include "producer/commands/broker_option.hpp"
 #include "producer/commands/dry_run.hpp"
-#include "producer/exit_code.hpp"
 #include "producer/feeder.hpp"
 #include "producer/quantities.hpp"
-#include "producer/query.hpp"
 #include "producer/submit_run.hpp"
 #include "proto/limits.hpp"
 
 namespace fanmill::producer {
 
-void SubmitOptions::add_to(CLI::App& app) {
+void SubmitWords::add_to(CLI::App& app) {
   app.add_flag("--wait", wait, "Wait until the job has ended; the exit status tells how");
   app.add_flag("--open", open,
                "Leave it open for more tuples (fanmill push); fanmill close ends it");
@@ -26,7 +25,7 @@ void SubmitOptions::add_to(CLI::App& app) {
       ->type_name("DURATION");
 }
 
-const char* SubmitOptions::footer() {
+const char* SubmitWords::footer() {
   return R"(INPUT is as of fanmill map (fanmill map --help). What belongs to results is said when they are
 gathered: fanmill gather JOB --format csv -o FILE.
 
@@ -44,7 +43,7 @@ or malformed input, 3 no broker answers, 130 interrupted.)";
 
 namespace {
 
-Result<void> apply(const SubmitOptions& submit, JobOptions& job) {
+Result<void> apply(const SubmitWords& submit, JobOptions& job) {
   job.forget_when_delivered = false;
   job.rows_with_tuples = true;  // whoever gathers says what of a row is shown
   job.named_key = !submit.key.empty();
@@ -66,7 +65,7 @@ Result<void> apply(const SubmitOptions& submit, JobOptions& job) {
 
 }  // namespace
 
-int submit_job(const std::string& command, const RunOptions& options, const SubmitOptions& submit,
+int submit_job(const std::string& command, const RunOptions& options, const SubmitWords& submit,
                JobOptions job, const InputSpec& input) {
   const auto broker = required_broker(options.broker);
   if (!broker && !options.dry_run) return usage_error(command, broker.error().message);
@@ -82,24 +81,18 @@ int submit_job(const std::string& command, const RunOptions& options, const Subm
     return resolved->writer.command ? dry_run_commands(**source, resolved->job.spec, options.quiet)
                                     : dry_run_tuples(**source, options.quiet);
   }
-  Console console(!options.quiet && resolved->progress == ProgressMode::kAuto);
-  ChannelContext context;
-  auto client = connect_to_broker(context, *broker);
-  if (!client) {
-    console.note(client.error().message);
-    return exit_code_of(client.error().code);
-  }
-  std::optional<std::string> key;
-  if (!submit.key.empty()) key = submit.key;
-  return run_submit(*client, console,
-                    {.job = std::move(resolved->job),
-                     .broker = *broker,
-                     .key = std::move(key),
-                     .open = submit.open,
-                     .wait = submit.wait,
-                     .quiet = options.quiet,
-                     .progress = resolved->progress},
-                    std::move(*source));
+  const bool bar = !options.quiet && resolved->progress == ProgressMode::kAuto;
+  return at_broker(command, options.broker, bar, [&](AtBroker& at) -> Result<int> {
+    return run_submit(at.client, at.console,
+                      {.job = std::move(resolved->job),
+                       .broker = at.broker,
+                       .key = submit.key.empty() ? std::nullopt : std::optional(submit.key),
+                       .open = submit.open,
+                       .wait = submit.wait,
+                       .quiet = options.quiet,
+                       .progress = resolved->progress},
+                      std::move(*source));
+  });
 }
 
 }  // namespace fanmill::producer

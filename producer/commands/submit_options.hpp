@@ -12,7 +12,7 @@ namespace fanmill::producer {
 // For a path: there is no input, the job is opened without tuples.
 inline constexpr const char* kNoInput = "\n";
 
-struct SubmitOptions {
+struct SubmitWords {
   bool wait = false;
   bool open = false;
   std::string key;
@@ -23,11 +23,11 @@ struct SubmitOptions {
 };
 
 // The commands map and exec, and the same words behind `submit` where its options are given.
-int map_words(const std::string& command, std::vector<std::string> args, SubmitOptions* submit);
-int exec_words(const std::string& command, std::vector<std::string> args, SubmitOptions* submit);
+int map_words(const std::string& command, std::vector<std::string> args, SubmitWords* submit);
+int exec_words(const std::string& command, std::vector<std::string> args, SubmitWords* submit);
 
 // Leaves the job at the broker; the exit code.
-int submit_job(const std::string& command, const RunOptions& options, const SubmitOptions& submit,
+int submit_job(const std::string& command, const RunOptions& options, const SubmitWords& submit,
                JobOptions job, const InputSpec& input);
 
 }  // namespace fanmill::producer

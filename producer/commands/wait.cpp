@@ -3,9 +3,10 @@
 #include <utility>
 #include <vector>
 
+#include "producer/commands/broker_command.hpp"
 #include "producer/commands/broker_option.hpp"
 #include "producer/commands/commands.hpp"
-#include "producer/commands/follow_command.hpp"
+#include "producer/commands/run_options.hpp"
 #include "producer/quantities.hpp"
 #include "producer/wait_run.hpp"
 

@@ -22,7 +22,7 @@ std::shared_ptr<client::CallState> ended_call(FailurePtr failure) {
 
 // ---- the I/O thread's side ----
 
-void CallsJob::turn(Session& session, JobHandle job, MonoTime now) {
+std::optional<MonoTime> CallsJob::turn(Session& session, JobHandle job, MonoTime now) {
   const std::lock_guard lock(mutex_);
   while (session.may_submit(job) && !(outbox_.empty() && builder_.empty())) {
     if (outbox_.empty()) {
@@ -38,6 +38,7 @@ void CallsJob::turn(Session& session, JobHandle job, MonoTime now) {
     closed_ = true;
     session.close(job, now);
   }
+  return {};
 }
 
 void CallsJob::rows(RowsArrived arrived, Session& session, MonoTime now) {

@@ -20,7 +20,7 @@ class CallsJob : public JobDriver {
   using JobDriver::JobDriver;
 
   // ---- the I/O thread's ----
-  void turn(Session& session, JobHandle job, MonoTime now) override;
+  std::optional<MonoTime> turn(Session& session, JobHandle job, MonoTime now) override;
   void rows(RowsArrived rows, Session& session, MonoTime now) override;
   void rows_came() override;
   void over(std::optional<JobCounts> counts, FailurePtr failure) override;

@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <future>
@@ -15,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "producer/broker_watch.hpp"
 #include "producer/client.hpp"
 #include "producer/library/executor_path.hpp"
 #include "producer/library/failures.hpp"
@@ -26,8 +28,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kFirstAnswerWithin = 5s;  // of a broker
-constexpr auto kUnconnectedTurn = 100ms;
 constexpr auto kFarewellTime = 200ms;  // for last cancels to be answered
 
 // How often this process was forked from another one since the library is in use.
@@ -90,11 +90,7 @@ struct IoThread::State {
   // The thread's own.
   std::map<JobHandle, std::shared_ptr<JobDriver>> jobs;
   std::vector<JobHandle> with_rows;
-  bool ever_connected = false;
-  bool kept_in_memory = false;
-  bool durable = false;  // what is on the broker's disk goes on when it comes back
-  MonoTime began{};
-  std::optional<MonoTime> lost_at;
+  std::optional<BrokerWatch> watch;  // unless it is a private run's
 
   void run();
   Result<void> set_up(std::optional<ChannelContext>& context, std::optional<PrivateRun>& here,
@@ -105,7 +101,6 @@ struct IoThread::State {
   void take(Notice& notice, Session& session);
   void end(JobHandle job, std::optional<JobCounts> counts, FailurePtr failure);
   void end_all(const FailurePtr& failure);
-  std::optional<Error> connection_error(Client& client);
   void say_farewell(Client& client);
 };
 
@@ -167,7 +162,10 @@ Result<void> IoThread::State::set_up(std::optional<ChannelContext>& context,
     return tl::make_unexpected(std::move(error));
   }
   client.emplace(std::move(*connected));
-  began = mono_now();
+  if (!here) {
+    watch.emplace(*client, settings.broker, BrokerWatch::Follows::kOwnJob, BrokerWatch::Say(),
+                  mono_now());
+  }
   return {};
 }
 
@@ -177,7 +175,8 @@ void IoThread::State::loop(Client& client) {
     woken.store(false);
     if (!take_fresh(client.session())) return;
     turn(client);
-    if (const auto error = connection_error(client)) end_all(job_failure(*error));
+    const auto gone = watch ? watch->look(mono_now()) : std::nullopt;
+    if (gone) end_all(job_failure(*gone));
   }
 }
 
@@ -203,10 +202,14 @@ bool IoThread::State::take_fresh(Session& session) {
 void IoThread::State::turn(Client& client) {
   Session& session = client.session();
   const MonoTime now = mono_now();
-  for (const auto& [job, driver] : jobs) driver->turn(session, job, now);
+  std::optional<MonoTime> until;
+  if (!session.is_connected()) until = now + kReconnectEvery;
+  for (const auto& [job, driver] : jobs) {
+    const auto wanted = driver->turn(session, job, now);
+    if (wanted) until = std::min(until.value_or(*wanted), *wanted);
+  }
   pollfd wake{.fd = event, .events = POLLIN, .revents = 0};
-  const auto timeout =
-      session.is_connected() ? std::nullopt : std::optional<nanoseconds>(kUnconnectedTurn);
+  const auto timeout = until ? std::optional<nanoseconds>(*until - now) : std::nullopt;
   for (Notice& notice : client.pump(timeout, {&wake, 1})) take(notice, session);
   if (wake.revents != 0) {
     std::uint64_t count = 0;
@@ -225,8 +228,7 @@ void IoThread::State::take(Notice& notice, Session& session) {
     found->second->rows(std::move(*rows), session, mono_now());
     if (with_rows.empty() || with_rows.back() != job) with_rows.push_back(job);
   } else if (const auto* opened = std::get_if<Opened>(&notice)) {
-    kept_in_memory = opened->job.durability == "memory";
-    durable = !kept_in_memory;
+    if (watch) watch->durability(opened->job.durability);
   } else if (const auto* ended = std::get_if<Ended>(&notice)) {
     end(ended->handle, ended->counts, nullptr);
   } else if (const auto* refused = std::get_if<JobRefused>(&notice)) {
@@ -245,32 +247,6 @@ void IoThread::State::end(JobHandle job, std::optional<JobCounts> counts, Failur
 
 void IoThread::State::end_all(const FailurePtr& failure) {
   while (!jobs.empty()) end(jobs.begin()->first, {}, failure);
-}
-
-// Why nothing can be hoped for from this broker, as the command line sees it.
-std::optional<Error> IoThread::State::connection_error(Client& client) {
-  if (settings.broker.empty()) return {};
-  const MonoTime now = mono_now();
-  if (client.session().is_connected()) {
-    lost_at.reset();
-    ever_connected = true;
-    return {};
-  }
-  const std::optional<Error>& trouble = client.connect_error();
-  if (!ever_connected) {
-    const bool refused = trouble && trouble->code == ErrorCode::kRefused;
-    if ((!refused && now - began < kFirstAnswerWithin) || jobs.empty()) return {};
-    if (trouble) return trouble;
-    return Error{ErrorCode::kUnreachable, "no broker answers at " + settings.broker};
-  }
-  if (!lost_at) lost_at = now;
-  // Between hosts it may be the network alone.
-  const bool lost = kept_in_memory && trouble && settings.broker.starts_with("ipc://");
-  if (!lost && (durable || now - *lost_at < limits::kProducerGoneAfter)) return {};
-  return Error{ErrorCode::kUnreachable,
-               "the broker at " + settings.broker +
-                   " is gone; what it kept in memory is lost with it, so this job has to be run "
-                   "again"};
 }
 
 // A broker lives on: nothing of these jobs is to be left there.

@@ -25,7 +25,8 @@ class JobDriver {
   RowOrder order() const { return order_; }
 
   // Once a turn: hand over what may be submitted, what was done with, and what is to be cancelled.
-  virtual void turn(Session& session, JobHandle job, MonoTime now) = 0;
+  // When the next turn is wanted at the latest, if that matters.
+  virtual std::optional<MonoTime> turn(Session& session, JobHandle job, MonoTime now) = 0;
   // Rows, each once; then, at the end of a turn in which there were some, rows_came().
   virtual void rows(RowsArrived rows, Session& session, MonoTime now) = 0;
   virtual void rows_came() = 0;

@@ -10,62 +10,34 @@
 namespace fanmill {
 namespace {
 
-using namespace std::chrono_literals;
-
 // The user's thread turns to rows after so many chunks.
 constexpr int kChunksPerTurn = 4;
 // Chunks that wait for the I/O thread, per job.
 constexpr std::size_t kOutboxChunksMax = 8;
-// A chunk leaves once its tuples took so long to come, full or not.
-constexpr auto kChunkTimeMax = 1ms;
-// The clock is looked at after so many tuples at most; after each one while they are slow to come,
-// because the next may be long in coming and this one is not to wait for it.
-constexpr std::uint64_t kTuplesPerLookMax = 64;
-constexpr auto kQuickLook = 50us;
 
 }  // namespace
 
 struct client::TupleSink::State {
-  ChunkBuilder builder;
-  std::uint64_t target = 1;
-  std::size_t end = 0;  // of the tuple before
-  MonoTime began{};
-  MonoTime looked_at{};
-  std::uint64_t look_every = 1;
-  std::uint64_t next_look = 1;
-  bool too_long = false;
-
-  // False: the chunk has taken its time.
-  bool look(std::uint64_t tuples) {
-    const MonoTime now = mono_now();
-    const auto gap = now - std::exchange(looked_at, now);
-    look_every = gap < kQuickLook ? std::min(look_every * 2, kTuplesPerLookMax) : 1;
-    next_look = tuples + look_every;
-    return now - began < kChunkTimeMax;
-  }
+  producer::OpenChunk& chunk;
+  producer::IoThread& io;
 };
 
+std::string& client::TupleSink::begin_tuple() { return state_->chunk.begin_tuple(); }
+
 bool client::TupleSink::tuple_done() {
-  ChunkBuilder& builder = state_->builder;
-  const std::size_t size = bytes_->size();
-  if (size - state_->end > limits::kTupleBytesMax) [[unlikely]] {
-    bytes_->resize(state_->end);
-    state_->too_long = true;
-    return false;
+  if (!state_->chunk.tuple_done()) return false;
+  if (state_->chunk.is_wanted()) [[unlikely]] {
+    state_->io.wake();
   }
-  state_->end = size;
-  builder.tuple_done();
-  const std::uint64_t tuples = builder.tuples();
-  if (tuples >= state_->target || builder.full()) return false;
-  return tuples < state_->next_look || state_->look(tuples);
+  return true;
 }
 
 namespace producer {
 
 // ---- the I/O thread's side ----
 
-void StreamJob::turn(Session& session, JobHandle job, MonoTime now) {
-  std::unique_lock lock(mutex_);
+std::optional<MonoTime> StreamJob::turn(Session& session, JobHandle job, MonoTime now) {
+  const std::lock_guard lock(mutex_);
   if (cancel_grace_ms_ && !cancel_told_) {
     cancel_told_ = true;
     outbox_.clear();
@@ -89,6 +61,21 @@ void StreamJob::turn(Session& session, JobHandle job, MonoTime now) {
     waiting_ = false;
     changed_.notify_one();
   }
+  return look_at_range(session, job, now);
+}
+
+// A range that has given nothing for a while may be long in coming: what it gave before leaves.
+std::optional<MonoTime> StreamJob::look_at_range(Session& session, JobHandle job, MonoTime now) {
+  if (puts_seen_ != puts_ || open_chunk_.is_offered()) {
+    puts_seen_ = puts_;
+    open_chunk_.want_nothing();
+    look_at_ = now + OpenChunk::kTimeMax;
+  }
+  if (!look_at_ || input_ended_ || !outbox_.empty() || !session.may_submit(job)) return {};
+  if (now < *look_at_) return look_at_;
+  look_at_.reset();
+  if (auto chunk = open_chunk_.take()) session.submit(job, std::move(*chunk), now);
+  return {};
 }
 
 void StreamJob::rows(RowsArrived rows, Session& session, MonoTime now) {
@@ -140,6 +127,7 @@ bool StreamJob::room() const {
 void StreamJob::put(ChunkBuilder::Chunk chunk, bool last) {
   const std::lock_guard lock(mutex_);
   if (over_ || cancel_grace_ms_) return;
+  ++puts_;
   if (chunk.tuples > 0) outbox_.push_back(std::move(chunk));
   input_ended_ = input_ended_ || last;
 }
@@ -200,10 +188,7 @@ FailurePtr StreamJob::failure() const {
 
 StreamHandle::StreamHandle(std::shared_ptr<IoThread> io, std::shared_ptr<StreamJob> job,
                            std::uint64_t read_ahead)
-    : io_(std::move(io)),
-      job_(std::move(job)),
-      read_ahead_(read_ahead),
-      sink_(std::make_unique<SinkState>()) {
+    : io_(std::move(io)), job_(std::move(job)), read_ahead_(read_ahead) {
   if (io_->is_foreign()) own_failure_ = foreign_failure();
 }
 
@@ -242,20 +227,18 @@ bool StreamHandle::wants_input() const {
 
 // One chunk. It grows with the pace of the input: a slow one is not kept waiting for a full chunk.
 void StreamHandle::feed(client::Input& input) {
+  OpenChunk& open = job_->open_chunk();
+  SinkState state{open, *io_};
   client::TupleSink sink;
-  set(sink, &sink_->builder.bytes(), sink_.get());
-  sink_->target = read_ahead_ == 0 ? target_ : std::min(target_, read_ahead_ - (taken_ - given_));
-  sink_->end = 0;
-  sink_->began = sink_->looked_at = mono_now();
-  sink_->next_look = sink_->look_every;
+  set(sink, &state);
+  open.begin(read_ahead_ == 0 ? target_ : std::min(target_, read_ahead_ - (taken_ - given_)));
   const bool more = input.fill(sink);
-  const auto took = mono_now() - sink_->began;
-  input_is_slow_ = took >= kChunkTimeMax;
-  const std::uint64_t tuples = sink_->builder.tuples();
-  target_ = input_is_slow_ ? std::max<std::uint64_t>(tuples / 2, 1)
+  OpenChunk::Ended ended = open.end();
+  input_is_slow_ = ended.took >= OpenChunk::kTimeMax;
+  target_ = input_is_slow_ ? std::max<std::uint64_t>(ended.tuples / 2, 1)
                            : std::min<std::uint64_t>(target_ * 2, limits::kChunkTuplesMax);
-  taken_ += tuples;
-  if (sink_->too_long) {
+  taken_ += ended.tuples;
+  if (ended.too_long) {
     own_failure_ =
         job_failure({ErrorCode::kBadArguments,
                      "tuple " + std::to_string(taken_) + " is longer than " +
@@ -265,7 +248,7 @@ void StreamHandle::feed(client::Input& input) {
     return;
   }
   input_open_ = more;
-  job_->put(tuples > 0 ? sink_->builder.take() : ChunkBuilder::Chunk{}, !more);
+  job_->put(std::move(ended.chunk), !more);
   io_->wake();
 }
 

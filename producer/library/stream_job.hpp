@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "producer/library/io_thread.hpp"
+#include "producer/library/open_chunk.hpp"
 #include "proto/chunk.hpp"
 
 namespace fanmill::producer {
@@ -22,12 +23,13 @@ class StreamJob : public JobDriver {
   using JobDriver::JobDriver;
 
   // ---- the I/O thread's ----
-  void turn(Session& session, JobHandle job, MonoTime now) override;
+  std::optional<MonoTime> turn(Session& session, JobHandle job, MonoTime now) override;
   void rows(RowsArrived rows, Session& session, MonoTime now) override;
   void rows_came() override;
   void over(std::optional<JobCounts> counts, FailurePtr failure) override;
 
   // ---- the user's ----
+  OpenChunk& open_chunk() { return open_chunk_; }
   bool room() const;  // for another chunk
   void put(ChunkBuilder::Chunk chunk, bool last);
   std::optional<RowsArrived> try_take();
@@ -42,14 +44,21 @@ class StreamJob : public JobDriver {
 
  private:
   bool has_room() const;
+  std::optional<MonoTime> look_at_range(Session& session, JobHandle job, MonoTime now);
 
-  std::vector<RowsArrived> came_;  // the I/O thread's, of this turn
+  // The I/O thread's.
+  std::vector<RowsArrived> came_;    // of this turn
+  std::uint64_t puts_seen_ = 0;      // of puts_
+  std::optional<MonoTime> look_at_;  // at the range, unless a chunk comes before
+
+  OpenChunk open_chunk_;  // both threads', as it says
 
   mutable std::mutex mutex_;  // of what follows
   std::condition_variable changed_;
   bool waiting_ = false;
   bool waits_for_room_ = false;
   std::deque<ChunkBuilder::Chunk> outbox_;
+  std::uint64_t puts_ = 1;  // and one for the first chunk's beginning
   bool input_ended_ = false;
   bool closed_ = false;  // at the session
   std::deque<RowsArrived> arrived_;
@@ -83,7 +92,6 @@ class StreamHandle : public client::Stream {
   const std::shared_ptr<IoThread> io_;
   const std::shared_ptr<StreamJob> job_;
   const std::uint64_t read_ahead_;  // 0: no bound of its own
-  std::unique_ptr<SinkState> sink_;
   bool input_open_ = true;
   bool input_is_slow_ = false;
   std::uint64_t target_ = 1;            // tuples of the next chunk

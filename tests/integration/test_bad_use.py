@@ -44,6 +44,7 @@ COMMANDS = [
     Case(2, "help frobnicate", (r'no command "frobnicate"', "--help")),
     Case(2, "map", ("no function", "for instance")),
     Case(2, "map identity", ("no input", "FILE.jsonl", ":::")),
+    Case(2, "map %s ::: 1" % ("f" * 257), ("does not fit into a message", "too long")),
     Case(2, "map slep ::: 1", ("'slep'", "did you mean 'sleep'", "sleep_print")),
     Case(2, "exec", ("no command", "for instance")),
     Case(2, "exec ::: a", ("no command", "for instance")),

@@ -50,6 +50,10 @@ class Submit(Jobs):
         self.assertEqual(self.run_fanmill("gather", id).out(), "got a\ngot b c\n")
         self.assertEqual(self.job(id)["command"], ["echo", "got", "{}"])
 
+    def test_a_name_that_is_a_long_word_is_cut_between_two_characters(self):
+        id = self.submit("exec", "x" + "\u00e4" * 200, ":::", "1")
+        self.assertEqual(self.job(id)["name"], "x" + "\u00e4" * 127)
+
     def test_wait_tells_by_its_status_how_the_tasks_ended(self):
         self.run_fanmill("submit", "--wait", "sleep", ":::", "0", "0.1")
         run = self.run_fanmill("submit", "--wait", "exec", "sh", "-c", "exit {}", ":::", "0", "3", code=1)
@@ -245,6 +249,13 @@ class Push(Jobs):
         numbers = [int(n) for n in self.run_fanmill("gather", id, deadline=60).out().split()]
         self.assertEqual(numbers, list(range(1, 40001)) + list(range(50001, 90001)))
 
+    def test_with_a_key_whose_input_has_grown_is_a_conflict(self):
+        id = self.submit("--open", "identity")
+        self.run_fanmill("push", "--key", "day-1", id, "--range", "n=1..3")
+        run = self.run_fanmill("push", "--key", "day-1", id, "--range", "n=1..5", code=2)
+        self.assertIn('under the key "day-1" 3 tuples were pushed', run.err())
+        self.assertEqual(self.job(id)["counts"]["accepted"], 3)
+
     def test_into_a_job_that_is_closed_or_of_other_parameters_is_refused(self):
         closed = self.submit("identity", ":::", "1")
         self.assertIn("closed", self.run_fanmill("push", closed, ":::", "1", code=2).err())
@@ -267,11 +278,17 @@ class Shares(Jobs):
         submitters = [self.fanmill("submit", "--name", name, "sleep", path) for name in ("A", "B")]
         for submitter in submitters:
             self.assertEqual(submitter.wait().code, 0)
+
+        def succeeded():
+            jobs = json.loads(self.run_fanmill("jobs", "--json").out())["jobs"]
+            return {job["name"]: job["counts"]["succeeded"] for job in jobs}
+
+        # On a busy machine the one may have come long before the other.
+        begin = wait_until(lambda: all((counts := succeeded()).values()) and counts, "tasks of both")
         done = {}
 
         def many():
-            jobs = json.loads(self.run_fanmill("jobs", "--json").out())["jobs"]
-            done.update({job["name"]: job["counts"]["succeeded"] for job in jobs})
+            done.update({name: count - begin[name] for name, count in succeeded().items()})
             return sum(done.values()) > 20000
 
         wait_until(many, lambda: "20000 tasks, but %s" % done)

@@ -81,7 +81,7 @@ MESSAGES = {
     70: ("UnknownSession", "–"),
     71: ("Answer", "request u"),
     72: ("RowsEnded", "job u, cursor u, counts Counts"),
-    73: ("Pushed", "job u, key s, sequence u, next_index u, room Credit"),
+    73: ("Pushed", "job u, key s, sequence u, next_index u, room Credit, tasks u"),
     # broker → worker
     91: ("WorkerWelcome", "instance u, attempt u, heartbeat_ms u, lease_ms u, keep Token*"),
     92: ("Lease", "lease u, job u, token Token, first u, count u, skip u, attempt u, blocks Block*, spec Spec*"),

@@ -152,8 +152,8 @@ struct MessageText {
     return fmt::format("rows-ended {} at={} {}", short_of(m.job), m.cursor, text(m.counts));
   }
   std::string operator()(const Pushed& m) const {
-    return fmt::format("pushed {} {} sequence={} next={} room={}/{}b", short_of(m.job), m.key,
-                       m.sequence, m.next_index, m.room.tasks, m.room.bytes);
+    return fmt::format("pushed {} {} sequence={} next={} room={}/{}b tasks={}", short_of(m.job),
+                       m.key, m.sequence, m.next_index, m.room.tasks, m.room.bytes, m.tasks);
   }
   std::string operator()(const WorkerWelcome& m) const {
     std::string line = fmt::format("welcome attempt={}", m.attempt);

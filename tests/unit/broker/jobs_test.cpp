@@ -8,6 +8,7 @@ namespace fanmill::broker {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 void set_up(Stage& stage, std::uint32_t slots, JobOptions options = map_job()) {
@@ -53,6 +54,20 @@ TEST(ProducersOpen, IsIdempotentByKey) {
   stage.open("p", "key", map_job());
   EXPECT_THAT(stage.take(), ElementsAre("after p: opened 1 next=5"));
   EXPECT_EQ(stage.core().view().jobs.size(), 1U);
+}
+
+TEST(ProducersOpen, OfAKeyThatAnotherFeedsEndsItsFeeding) {
+  Stage stage;
+  set_up(stage, 1);
+  stage.submit("p", 1, 0, 5);
+  stage.add_producer("q");
+  stage.open("q", "key", map_job());
+  stage.submit("q", 1, 5, 1);
+  stage.skip();
+  stage.submit("p", 1, 5, 2);
+  EXPECT_THAT(stage.take(), ElementsAre(HasSubstr("refused")));
+  stage.submit("q", 1, 6, 1);
+  EXPECT_THAT(stage.take({"accepted"}), ElementsAre("after q: accepted 1 next=7"));
 }
 
 TEST(ProducersOpen, OfAKnownKeyWithOtherOptionsIsAConflict) {

@@ -34,21 +34,22 @@ bool gone() {
 }
 
 TEST(LibraryPoolLoss, AnExecutorThatIsKilledCostsAnAttemptAndNothingElse) {
+  const std::string runs = testing::TempDir() + "fanmill-runs-" + std::to_string(getpid());
   Pool pool({.slots = 1});
-  std::thread killer;
+  std::thread killer([&] {
+    if (!wait_until([&] { return access(runs.c_str(), F_OK) == 0; })) return;
+    for (const pid_t pid : children_named(kExecutor)) kill(pid, SIGKILL);
+  });
+  // The second task lasts where it is the first to come so far.
   std::vector<std::uint32_t> attempts;
-  for (auto& row : pool.map<void>("sleep", std::vector{0.0, 1.5, 0.0})) {
-    if (row.index() == 0) {
-      killer = std::thread([] {
-        // The second task runs by now, or will in a moment.
-        std::this_thread::sleep_for(300ms);
-        for (const pid_t pid : children_named(kExecutor)) kill(pid, SIGKILL);
-      });
-    }
-    ASSERT_TRUE(row) << row.error().text();
+  for (auto& row : pool.exec(
+           {"sh", "-c", "test {} = 0 || test -e " + runs + " || { touch " + runs + "; sleep 60; }"},
+           std::vector{0, 1, 0})) {
+    EXPECT_TRUE(row) << row.error().text();
     attempts.push_back(row.attempt());
   }
   killer.join();
+  unlink(runs.c_str());
   EXPECT_EQ(attempts, (std::vector<std::uint32_t>{1, 2, 1}));
 }
 

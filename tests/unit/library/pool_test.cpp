@@ -14,6 +14,8 @@
 #include <tuple>
 #include <vector>
 
+#include "tests/unit/library/processes.hpp"
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -25,6 +27,10 @@ struct Named {
   std::string text;
 };
 FANMILL_FIELDS(Named, n, text);
+
+bool appears(const std::string& path) {
+  return wait_until([&] { return access(path.c_str(), F_OK) == 0; });
+}
 
 class LibraryPool : public testing::Test {
  protected:
@@ -124,15 +130,26 @@ TEST_F(LibraryPool, ASlowRangeIsNotWaitedForUntilAChunkIsFull) {
   const std::string base = testing::TempDir() + "fanmill-slow-" + std::to_string(getpid()) + "-";
   int made = 0;
   auto slow = [&]() -> std::optional<std::string> {
-    const auto deadline = std::chrono::steady_clock::now() + 20s;
-    while (made > 0 && access((base + std::to_string(made - 1)).c_str(), F_OK) != 0) {
-      if (std::chrono::steady_clock::now() > deadline) return {};
-      std::this_thread::sleep_for(1ms);
-    }
+    if (made > 0 && !appears(base + std::to_string(made - 1))) return {};
     if (made == 20) return {};
     return base + std::to_string(made++);
   };
   const auto all = pool_.exec({"touch", "{}"}, slow).values();
+  ASSERT_TRUE(all) << all.error().text();
+  EXPECT_EQ(all->size(), 20u);
+  for (int i = 0; i < 20; ++i) unlink((base + std::to_string(i)).c_str());
+}
+
+TEST_F(LibraryPool, ABurstIsNotKeptBackByTheTupleBehindIt) {
+  // As above, but the tuples come four at once.
+  const std::string base = testing::TempDir() + "fanmill-burst-" + std::to_string(getpid()) + "-";
+  int made = 0;
+  auto bursts = [&]() -> std::optional<std::string> {
+    if (made > 0 && made % 4 == 0 && !appears(base + std::to_string(made - 1))) return {};
+    if (made == 20) return {};
+    return base + std::to_string(made++);
+  };
+  const auto all = pool_.exec({"touch", "{}"}, bursts, {.read_ahead = 7}).values();
   ASSERT_TRUE(all) << all.error().text();
   EXPECT_EQ(all->size(), 20u);
   for (int i = 0; i < 20; ++i) unlink((base + std::to_string(i)).c_str());

@@ -228,5 +228,25 @@ TEST_F(SessionTest, ACancelledJobIsNotClosedByItsProducer) {
   EXPECT_TRUE(sent<CloseJob>(turn()).empty()) << "its total might contradict what arrived";
 }
 
+TEST_F(SessionTest, OfABrokerThatLostItsJobTheEmptyOneInItsPlaceIsCancelled) {
+  const JobHandle job = running();
+  session_.submit(job, chunk(0, 3), now_);
+  turn();
+  session_.garbled({ErrorCode::kUnreachable, "gone"}, now_);
+  now_ += limits::kReconnectMax;
+  turn();
+  current_ = SessionId{6};
+  welcome(current_);
+  turn();
+  opened(0, {1000, 100000}, JobId{43});
+  const auto cancels = sent<CancelJob>(turn());
+  ASSERT_EQ(cancels.size(), 1u);
+  EXPECT_EQ(cancels[0].job, JobId{43});
+  ASSERT_EQ(told<JobRefused>().size(), 1u);
+  EXPECT_EQ(told<JobRefused>()[0].error.code, ErrorCode::kUnreachable);
+  now_ += limits::kResendAfter;
+  EXPECT_TRUE(sent<CancelJob>(turn()).empty());
+}
+
 }  // namespace
 }  // namespace fanmill::producer

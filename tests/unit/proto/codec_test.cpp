@@ -192,9 +192,9 @@ TEST(CodecGoldenBytes, AnswerRowsEndedAndPushed) {
             "96014809"
             "0506"
             "96060000000000");
-  EXPECT_EQ(to_hex(encoded(ToProducer{Pushed{{5}, "k", 2, 4, {1, 2}}}, SessionId{9})),
-            "98014909"
-            "05a16b0204920102");
+  EXPECT_EQ(to_hex(encoded(ToProducer{Pushed{{5}, "k", 2, 4, {1, 2}, 3}}, SessionId{9})),
+            "99014909"
+            "05a16b020492010203");
 }
 
 TEST(CodecGoldenBytes, Submit) {

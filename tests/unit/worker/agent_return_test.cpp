@@ -5,6 +5,16 @@
 namespace fanmill::worker {
 namespace {
 
+// One slot, whose one task, of kJob, runs.
+struct OneTaskRuns : Harness {
+  OneTaskRuns() : Harness(1) {
+    start();
+    lease(make_lease(1, 5, 0, 1));
+    duties.clear();
+    step(ExecutorProgress{0, 1, 0});
+  }
+};
+
 TEST(AgentLease, OfAnUnknownJobWithoutSpecIsReturnedUnbound) {
   Harness h(1);
   h.start();
@@ -131,11 +141,7 @@ TEST(AgentStopJob, ReturnsWhatIsNotStartedAndKillsTheRestAfterTheGrace) {
 }
 
 TEST(AgentStopJob, WhatFinishesWithinTheGraceIsReportedAndTheJobForgotten) {
-  Harness h(1);
-  h.start();
-  h.lease(make_lease(1, 5, 0, 1));
-  h.duties.clear();
-  h.step(ExecutorProgress{0, 1, 0});
+  OneTaskRuns h;
   h.from_broker(StopJob{kJob, 500});
   h.expect_duty<TellStopped>();
   h.done(0, 0, 1);
@@ -148,11 +154,7 @@ TEST(AgentStopJob, WhatFinishesWithinTheGraceIsReportedAndTheJobForgotten) {
 }
 
 TEST(AgentStopJob, WhatFailsWithinTheGraceGoesBackAndIsNoFailure) {
-  Harness h(1);
-  h.start();
-  h.lease(make_lease(1, 5, 0, 1));
-  h.duties.clear();
-  h.step(ExecutorProgress{0, 1, 0});
+  OneTaskRuns h;
   h.from_broker(StopJob{kJob, 500});
   h.expect_duty<TellStopped>();
   h.step(ExecutorDone{
@@ -164,22 +166,14 @@ TEST(AgentStopJob, WhatFailsWithinTheGraceGoesBackAndIsNoFailure) {
 }
 
 TEST(AgentStopJob, WithoutKillLetsRunningTasksFinish) {
-  Harness h(1);
-  h.start();
-  h.lease(make_lease(1, 5, 0, 1));
-  h.duties.clear();
-  h.step(ExecutorProgress{0, 1, 0});
+  OneTaskRuns h;
   h.from_broker(StopJob{kJob, CancelJob::kNoKill});
   h.pass(900ms);
   h.silent();
 }
 
 TEST(AgentStopJob, SaidAgainPutsTheKillingOffNoFurther) {
-  Harness h(1);
-  h.start();
-  h.lease(make_lease(1, 5, 0, 1));
-  h.duties.clear();
-  h.step(ExecutorProgress{0, 1, 0});
+  OneTaskRuns h;
   h.from_broker(StopJob{kJob, 500});
   h.expect_duty<TellStopped>();
   h.pass(400ms);
@@ -192,11 +186,7 @@ TEST(AgentStopJob, SaidAgainPutsTheKillingOffNoFurther) {
 }
 
 TEST(AgentStopJob, WithLessGraceKillsSooner) {
-  Harness h(1);
-  h.start();
-  h.lease(make_lease(1, 5, 0, 1));
-  h.duties.clear();
-  h.step(ExecutorProgress{0, 1, 0});
+  OneTaskRuns h;
   h.from_broker(StopJob{kJob, 500});
   h.expect_duty<TellStopped>();
   h.from_broker(StopJob{kJob, 0});

@@ -3,6 +3,18 @@
 namespace fanmill::worker {
 namespace {
 
+// Two slots, welcomed with the first alone.
+struct OneSlotIsLate : Harness {
+  OneSlotIsLate() : Harness(2) {
+    connect();
+    ready(0);
+    pass(2s);
+    expect_sent<WorkerHello>();
+    welcome();
+    duties.clear();
+  }
+};
+
 TEST(AgentHello, WaitsUntilEverySlotIsReadyAndOffersTheirUnion) {
   Harness h(2);
   h.connect();
@@ -31,13 +43,7 @@ TEST(AgentHello, LeavesAfterTwoSecondsWithTheSlotsThatAreReady) {
 }
 
 TEST(AgentHello, IsSaidAgainOnTheSameChannelWhenOffersChange) {
-  Harness h(2);
-  h.connect();
-  h.ready(0);
-  h.pass(2s);
-  h.expect_sent<WorkerHello>();
-  h.welcome();
-  h.duties.clear();
+  OneSlotIsLate h;
   h.lease(make_lease(1, 5, 0, 4));
   h.ready(1, true, "g");
   const auto hello = h.expect_sent<WorkerHello>();
@@ -49,13 +55,7 @@ TEST(AgentHello, IsSaidAgainOnTheSameChannelWhenOffersChange) {
 }
 
 TEST(AgentHello, TheSameOffersOfALateSlotChangeNothing) {
-  Harness h(2);
-  h.connect();
-  h.ready(0);
-  h.pass(2s);
-  h.expect_sent<WorkerHello>();
-  h.welcome();
-  h.duties.clear();
+  OneSlotIsLate h;
   h.ready(1);
   h.silent();
 }
@@ -361,12 +361,7 @@ TEST(AgentSession, GoesOnWhenTheBrokerRefusesAFunctionInIt) {
 }
 
 TEST(AgentSession, BeginsAlthoughSomethingOfAnEarlierOneIsRefusedMeanwhile) {
-  Harness h(2);
-  h.connect();
-  h.ready(0);
-  h.pass(2s);
-  h.expect_sent<WorkerHello>();
-  h.welcome();
+  OneSlotIsLate h;
   h.ready(1, true, "g");
   h.expect_sent<WorkerHello>();
   h.from_broker(Refused{{}, {}, ErrorCode::kConflict, "late"});

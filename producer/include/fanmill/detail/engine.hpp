@@ -27,14 +27,14 @@ struct JobRequest {
 // Where tuples are packed to.
 class TupleSink {
  public:
-  std::string& bytes() { return *bytes_; }
-  // After each tuple. False: enough for now.
-  bool tuple_done();
+  // Where the next tuple is packed to, until tuple_done(). Only outside of that may one be waited
+  // for: what was packed before is taken from here meanwhile.
+  std::string& begin_tuple();
+  bool tuple_done();  // false: enough for now
 
  private:
   friend class Stream;
   struct State;
-  std::string* bytes_ = nullptr;
   State* state_ = nullptr;
 };
 
@@ -84,10 +84,7 @@ class Stream {
 
  protected:
   using SinkState = TupleSink::State;
-  static void set(TupleSink& sink, std::string* bytes, SinkState* state) {
-    sink.bytes_ = bytes;
-    sink.state_ = state;
-  }
+  static void set(TupleSink& sink, SinkState* state) { sink.state_ = state; }
 };
 
 // One call that somebody may wait for.

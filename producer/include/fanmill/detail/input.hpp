@@ -52,9 +52,8 @@ class RangeInput : public Input {
       ++*at_;
     }
     const auto end = std::ranges::end(view_);
-    std::string& out = sink.bytes();
     for (auto& at = *at_; at != end; ++at) {
-      put(out, *at);
+      put(sink, *at);
       if (!sink.tuple_done()) {
         at_used_ = true;
         return true;
@@ -65,13 +64,14 @@ class RangeInput : public Input {
 
  private:
   template <class Element>
-  static void put(std::string& out, Element&& element) {
+  static void put(TupleSink& sink, Element&& element) {
     // A proxy (of std::vector<bool>, say) is taken for the value that it stands for.
     using Value = std::ranges::range_value_t<View>;
     if constexpr (std::same_as<std::remove_cvref_t<Element>, Value>) {
-      Pack()(out, element);
+      Pack()(sink.begin_tuple(), element);
     } else {
-      Pack()(out, static_cast<Value>(std::forward<Element>(element)));
+      const auto value = static_cast<Value>(std::forward<Element>(element));
+      Pack()(sink.begin_tuple(), value);
     }
   }
   View view_;
@@ -85,7 +85,7 @@ class GeneratorInput : public Input {
   explicit GeneratorInput(Make make) : make_(std::move(make)) {}
   bool fill(TupleSink& sink) override {
     while (auto made = make_()) {
-      Pack()(sink.bytes(), *made);
+      Pack()(sink.begin_tuple(), *made);
       if (!sink.tuple_done()) return true;
     }
     return false;

@@ -9,7 +9,7 @@
 
 #include <atomic>
 
-namespace fanmill::worker::asymmetric {
+namespace fanmill::asymmetric {
 
 // Between a relaxed store and a relaxed load; counts only against a heavy fence of the same kind,
 // and only in a process that has registered for it.
@@ -41,4 +41,4 @@ inline void heavy_fence_for_other_processes() {
   detail::membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED);
 }
 
-}  // namespace fanmill::worker::asymmetric
+}  // namespace fanmill::asymmetric
