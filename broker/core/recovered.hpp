@@ -22,11 +22,6 @@ struct RecoveredRecord {
   bool dropped{};  // its rows are delivered, and the bytes gone
 };
 
-struct RecoveredPush {
-  std::uint64_t next{};   // sequence
-  std::uint64_t tasks{};  // in the chunks before
-};
-
 struct RecoveredJob {
   PutJob put;
   std::optional<std::uint64_t> total;  // closed
@@ -37,7 +32,7 @@ struct RecoveredJob {
   std::string digest;                    // PutChunk::digest of the last chunk
   std::vector<RecoveredRecord> records;  // by number
   std::map<std::uint64_t, PutCharge> charges;
-  std::map<std::string, RecoveredPush> pushes;  // by key
+  std::map<std::string, PutPush> pushes;  // by key
 };
 
 struct Recovered {

@@ -224,7 +224,7 @@ class Restoring {
     job_.pushes = std::make_unique<PushKeys>();
     for (const auto& [key, push] : from_.pushes) {
       Pusher& pusher = job_.pushes->keys[key];
-      pusher.next = push.next;
+      pusher.next = push.sequence;
       pusher.tasks = push.tasks;
     }
     job_.pushes->said = credit_of(world_, job_);

@@ -163,8 +163,9 @@ class Loader {
     SQLite::Statement row(database_, "SELECT job, name, sequence, tasks FROM push");
     while (row.executeStep()) {
       const auto job = jobs_.find(JobId{number_at(row, 0)});
-      if (job != jobs_.end())
-        job->second.pushes[row.getColumn(1).getString()] = {number_at(row, 2), number_at(row, 3)};
+      if (job == jobs_.end()) continue;
+      const std::string key = row.getColumn(1).getString();
+      job->second.pushes[key] = {job->first, key, number_at(row, 2), number_at(row, 3)};
     }
     return {};
   }

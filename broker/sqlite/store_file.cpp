@@ -26,8 +26,7 @@ CREATE TABLE record (job INTEGER NOT NULL, number INTEGER NOT NULL, head BLOB NO
 CREATE TABLE charge (job INTEGER NOT NULL, task INTEGER NOT NULL, head BLOB NOT NULL,
                      PRIMARY KEY (job, task)) STRICT, WITHOUT ROWID;
 CREATE TABLE push (job INTEGER NOT NULL, name TEXT NOT NULL, sequence INTEGER NOT NULL,
-                   tasks INTEGER NOT NULL,
-                   PRIMARY KEY (job, name)) STRICT, WITHOUT ROWID;
+                   tasks INTEGER NOT NULL, PRIMARY KEY (job, name)) STRICT, WITHOUT ROWID;
 CREATE TABLE garbage (job INTEGER PRIMARY KEY) STRICT;
 )";
 

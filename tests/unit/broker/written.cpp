@@ -31,7 +31,7 @@ void Written::apply(const StoreWrite& write) {
         } else if constexpr (std::is_same_v<Write, PutCharge>) {
           job.head.charges[w.index.value] = w;
         } else if constexpr (std::is_same_v<Write, PutPush>) {
-          job.head.pushes[w.key] = {w.sequence, w.tasks};
+          job.head.pushes[w.key] = w;
         } else if constexpr (std::is_same_v<Write, DropChunk>) {
           job.chunks.erase(w.first.value);
         } else if constexpr (std::is_same_v<Write, DropRecord>) {

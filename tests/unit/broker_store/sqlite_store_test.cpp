@@ -16,7 +16,8 @@ TEST_F(StoreTest, WhatIsDurableIsThereInTheNextLife) {
     (*store)->write(writes(put_record(1, 0, 3, "values"), PutClose{kJob, 5},
                            PutState{kJob, true, true, RowOrder::kAsCompleted, TaskIndex{4},
                                     std::string(limits::kSignatureBytesMax, 's'), 7},
-                           PutCharge{kJob, TaskIndex{4}, 1, 2, 3, {8, 9}}, PutPush{kJob, "p", 9}));
+                           PutCharge{kJob, TaskIndex{4}, 1, 2, 3, {8, 9}},
+                           PutPush{kJob, "p", 9, 21}));
     ASSERT_TRUE(wait_durable(**store, 8));
   }
   auto store = opened();
@@ -49,7 +50,8 @@ TEST_F(StoreTest, WhatIsDurableIsThereInTheNextLife) {
   EXPECT_FALSE(job.records[0].dropped);
   EXPECT_EQ(job.charges.at(4).crashes, 2U);
   EXPECT_EQ(job.charges.at(4).token, (AttemptToken{8, 9}));
-  EXPECT_EQ(job.pushes.at("p"), 9U);
+  EXPECT_EQ(job.pushes.at("p").sequence, 9U);
+  EXPECT_EQ(job.pushes.at("p").tasks, 21U);
   EXPECT_EQ(text((*store)->read(ChunkBytes{kJob, TaskIndex{3}, 1, 2})), "hi");
   EXPECT_EQ(text((*store)->read(RecordBytes{kJob, RecordId{1}})), "values");
 }
