@@ -59,7 +59,7 @@ void Dealer::on_done(const ExecutorDone& event, MonoTime now) {
   if (!slot->busy()) slot->kill_at.reset();
   HeldLease& lease = *piece->lease;
   // Told that its job is cancelled, a task ends early, and that is no failure of its own.
-  if (done.outcome == Outcome::kFailed && kills_.contains(lease.job->id)) {
+  if (done.outcome == Outcome::kFailed && lease.job->told_to_end) {
     give_back({*piece});
     return;
   }

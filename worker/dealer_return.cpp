@@ -85,6 +85,7 @@ void Dealer::on_stop_job(const StopJob& stop, MonoTime now) {
   if (job == nullptr) return;
   job->stopped = true;
   if (stop.grace_ms != CancelJob::kNoKill) {
+    job->told_to_end = true;
     // Repetitions do not put it off.
     const MonoTime at = now + std::chrono::milliseconds(std::min(stop.grace_ms, kTimeLimitMaxMs));
     const auto [known, fresh] = kills_.try_emplace(stop.job, at);

@@ -25,6 +25,7 @@ struct Job {
   std::uint64_t leases = 0;      // in the book
   std::uint64_t last_lease = 0;  // orders jobs by use
   bool stopped = false;          // by StopJob: nothing of it starts any more
+  bool told_to_end = false;      // what runs of it too, and is killed after the grace
   bool singly() const { return has_time_limit(spec); }
 };
 

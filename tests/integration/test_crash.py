@@ -19,7 +19,7 @@ class ExecutorKilled(FanmillTest):
         self.assertEqual(run.code, 0, run)
         self.assertEqual(run.out(), "again 1\nagain 2\nagain 3\n")
         self.assertRegex(run.err(), r"(?i)signal 9|SIGKILL|killed")
-        self.assertEqual([i for i in self.processes().values() if "sleep" in i.command], [])
+        self.assert_nothing_left()
 
     def test_while_a_function_runs_nothing_is_lost(self):
         run = self.fanmill("map", "-j", "1", "--unordered", "--format", "jsonl", "sleep", ":::", "0", "0.5", "0", "0")

@@ -165,6 +165,16 @@ TEST(AgentStopJob, WhatFailsWithinTheGraceGoesBackAndIsNoFailure) {
   h.silent();
 }
 
+TEST(AgentStopJob, WhatFailsAsItIsKilledGoesBackToo) {
+  OneTaskRuns h;
+  h.from_broker(StopJob{kJob, 0});
+  h.expect_duty<TellStopped>();
+  h.expect_duty<KillExecutor>();
+  h.step(ExecutorDone{
+      0, {.position = 0, .count = 1, .outcome = Outcome::kFailed, .run_ns = 5, .blob = {}}, {}});
+  h.expect_returned({{{0}, 1}});
+}
+
 TEST(AgentStopJob, WithoutKillLetsRunningTasksFinish) {
   OneTaskRuns h;
   h.from_broker(StopJob{kJob, CancelJob::kNoKill});
