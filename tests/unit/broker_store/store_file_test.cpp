@@ -68,7 +68,7 @@ TEST_F(BadStore, ADirectory) {
 
 TEST_F(BadStore, TheDatabaseOfAnotherProgram) {
   sql("CREATE TABLE song (title TEXT)");
-  expect_refused(ErrorCode::kMalformedInput, "another program");
+  expect_refused(ErrorCode::kMalformedInput, "no store of a broker");
 }
 
 TEST_F(BadStore, OneOfALaterSchema) {
