@@ -21,10 +21,10 @@ int verify(const std::string& path) {
     std::printf("%s: %s\n", path.c_str(), trouble.c_str());
   const auto number = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };
   std::printf(
-      "%s: %llu jobs, %llu tasks, %llu of them recorded in %llu records; %llu blobs of "
+      "%s: %llu job%s, %llu tasks, %llu of them recorded in %llu records; %llu blobs of "
       "%llu bytes read: %s\n",
-      path.c_str(), number(found->jobs), number(found->tasks), number(found->recorded),
-      number(found->records), number(found->blobs), number(found->bytes),
+      path.c_str(), number(found->jobs), found->jobs == 1 ? "" : "s", number(found->tasks),
+      number(found->recorded), number(found->records), number(found->blobs), number(found->bytes),
       found->troubles.empty() ? "all as they were written" : "see above");
   return found->troubles.empty() ? 0 : 1;
 }

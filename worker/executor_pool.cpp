@@ -187,6 +187,7 @@ void ExecutorPool::deal(const DealWork& duty) {
   Process* const to = process(duty.slot);
   if (to == nullptr) return;  // it died meanwhile, and ExecutorDied is on its way
   to->page->end.store(duty.end);
+  to->may_stop = true;
   executor::Work work = duty.work;
   work.blob = duty.blob.view();
   Outgoing frame;
@@ -212,7 +213,7 @@ ExecutorFreed ExecutorPool::lower_end(const LowerEnd& duty) {
   if (from == nullptr) return {duty.slot, duty.end};
   from->page->end.store(duty.end);
   asymmetric::heavy_fence_for_other_processes();
-  from->hold_binds = true;
+  from->hold_binds = from->may_stop;
   return {duty.slot, std::max(duty.end, from->page->started.load())};
 }
 
@@ -422,6 +423,7 @@ bool ExecutorPool::take_frame(std::uint32_t slot, std::string_view frame,
     const bool begun = from.written > 0;
     from.outbox.erase(from.outbox.begin() + (begun ? 1 : 0), from.outbox.end());
     from.hold_binds = false;
+    from.may_stop = false;
     events.emplace_back(ExecutorStopped{slot, position});
   }
   return true;

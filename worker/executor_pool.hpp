@@ -80,8 +80,10 @@ class ExecutorPool {
     bool said_hello = false;
     bool ended_stream = false;
     // While Stopped may come, no Bind is begun: one that overtakes Stopped would be taken for the
-    // Bind that begins the next work.
+    // Bind that begins the next work. After a Stopped none comes before more is dealt, however
+    // often the end is lowered.
     bool hold_binds = false;
+    bool may_stop = false;
     std::uint64_t done_to = 0;
 
     Process() = default;

@@ -58,10 +58,13 @@ Result<ResumePlan> plan_resume(JournalFile& file, TupleSource& source,
     }
     const auto outcome = recorded.outcome_at(**position);
     if (!outcome) return tl::make_unexpected(outcome.error());
-    std::uint64_t& kind = !*outcome                          ? plan.unfinished
-                          : **outcome == Outcome::kSucceeded ? plan.done
-                                                             : plan.failed;
-    ++kind;
+    if (*outcome == Outcome::kSucceeded) {
+      ++plan.done;
+    } else if (!*outcome || **outcome == Outcome::kCancelled) {
+      ++plan.unfinished;
+    } else {
+      ++plan.failed;
+    }
     return {};
   };
   for (Supply supply = Supply::kMore; supply != Supply::kEnd;) {

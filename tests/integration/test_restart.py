@@ -146,7 +146,7 @@ class BadStores(FanmillTest):
 
     def test_verify_counts_what_there_is(self):
         run = self.run_fanmill("store", "verify", "good.store")
-        self.assertRegex(run.out(), r"good.store: 1 jobs, 5000 tasks, 5000 of them recorded in \d+ records; \d+ blobs of \d+ bytes read: all as they were written")
+        self.assertRegex(run.out(), r"good.store: 1 job, 5000 tasks, 5000 of them recorded in \d+ records; \d+ blobs of \d+ bytes read: all as they were written")
         self.assertIn("there is no such file", self.run_fanmill("store", "verify", "none", code=3).err())
         self.run_fanmill("store", code=2)
 

@@ -243,6 +243,25 @@ TEST_F(JournalTest, KeepsWhatWasCommittedAndNothingElse) {
   EXPECT_EQ(plan->done, static_cast<std::uint64_t>(committed));
 }
 
+TEST_F(JournalTest, SaysHowTasksEndedBefore) {
+  JournalFile file = open();
+  const std::vector<int> input{1, 2, 3, 4, 5};
+  const Outcome outcomes[] = {Outcome::kSucceeded, Outcome::kFailed, Outcome::kCancelled,
+                              Outcome::kCrashed};
+  for (const int number : {1, 2, 3, 4}) {
+    const std::uint64_t position = file.add(hash_of(packed(number)));
+    const RowsArrived row = row_of(position, number, outcomes[position]);
+    ASSERT_TRUE(file.put(row.rows, row.blob.view()));
+  }
+  Numbers source(input);
+  const auto plan = plan_resume(file, source, {});
+  ASSERT_TRUE(plan) << plan.error().message;
+  EXPECT_EQ(plan->done, 1U);
+  EXPECT_EQ(plan->failed, 2U);
+  EXPECT_EQ(plan->unfinished, 1U);
+  EXPECT_EQ(plan->fresh, 1U);
+}
+
 TEST_F(JournalTest, TellsEqualTuplesApart) {
   JournalFile file = open();
   for (const char* tuple : {"a", "b", "a", "c"}) file.add(hash_of(tuple));

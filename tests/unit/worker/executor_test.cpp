@@ -225,6 +225,24 @@ TEST(ExecutorStop, BeginsNothingFromTheLoweredEndOn) {
   EXPECT_THAT(harness.stopped, ElementsAre(1));
 }
 
+// The agent may lower the end again before it has read that the executor stopped.
+TEST(ExecutorStop, ComesOnceHoweverOftenTheEndIsLowered) {
+  PoolHarness harness;
+  harness.bind(kJob, "sleep");
+  harness.deal(kJob, {Array{0.05}, Array{1000}, Array{1000}});
+  harness.pool.flush();
+  harness.pool.lower_end({0, 2});
+  harness.pool.lower_end({0, 1});
+  ASSERT_TRUE(harness.run_until([&] { return !harness.stopped.empty(); }));
+  EXPECT_EQ(harness.pool.lower_end({0, 1}).from, 1U);
+
+  harness.bind(kJob, "identity");
+  harness.deal(kJob, {Array{42}});
+  ASSERT_TRUE(harness.run_until_ended(2));
+  EXPECT_EQ(harness.ended[1].value, Value(42));
+  EXPECT_THAT(harness.stopped, ElementsAre(1));
+}
+
 // The end is lowered at every moment of a task's beginning. Each position before the stop ends,
 // none behind it does, and what the agent saw started is all that it need not wait for: the stop
 // itself may be one earlier, where each of them saw the other.
