@@ -42,6 +42,8 @@ class MemoryStore final : public Store {
   void apply(PutChunk& write);
   void apply(PutClose& write);
   void apply(PutRecord& write);
+  void apply(PutDealt& write);
+  void apply(PutRound& write);
   void apply(DropChunk& write);
   void apply(DropRecord& write);
   void apply(DropJob& write);

@@ -49,6 +49,19 @@ struct PutRecord {
   std::uint64_t run_ns{};
   Blob bytes;
 };
+// This task of a job that runs tasks at most once is dealt: from here on it may have run.
+struct PutDealt {
+  JobId job;
+  TaskIndex index;
+};
+// A new round of these tasks: what earlier records say of them is history, and so are successes
+// under tokens up to `token`. A cancelled job goes on.
+struct PutRound {
+  JobId job;
+  std::uint32_t round{};
+  std::vector<IndexRange> tasks;
+  AttemptToken token;
+};
 struct DropChunk {
   JobId job;
   TaskIndex first;
@@ -60,8 +73,8 @@ struct DropRecord {
 struct DropJob {  // with all its chunks and records
   JobId job;
 };
-using StoreWrite =
-    std::variant<PutJob, PutChunk, PutClose, PutRecord, DropChunk, DropRecord, DropJob>;
+using StoreWrite = std::variant<PutJob, PutChunk, PutClose, PutRecord, PutDealt, PutRound,
+                                DropChunk, DropRecord, DropJob>;
 
 // ---- messages: their blobs are named, and fetched from the store when they leave ----
 struct ChunkBytes {  // bytes [offset, offset + bytes) of the chunk that begins with task `chunk`

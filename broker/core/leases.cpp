@@ -86,6 +86,7 @@ double shrink(World& world, Worker& worker, HeldLease& lease,
     worker.digest ^= digest_of(lease.token);
     worker.leased_bytes -= lease.bytes;
     worker.leases.erase(lease.token.counter);
+    if (worker.leases.empty()) worker.alone = false;
   }
   world.touch(worker);
   return refunded;
@@ -98,7 +99,7 @@ void free_tasks(World& world, Job& job, IndexRange tasks) {
     record_cancelled(world, job, unfinished);
     return;
   }
-  for (const IndexRange& range : unfinished) job.ready.add(range);
+  for (const IndexRange& range : unfinished) job.make_ready(range);
   world.work_appeared = true;
   world.touch(job);
 }
@@ -130,6 +131,7 @@ void move_lease(World& world, Worker& from, Worker& to, std::uint64_t token_coun
   if (job != nullptr) put_in_share(to, *job, lease);
   lease.number = 0;
   to.leases.insert(std::move(node));
+  to.alone = to.alone || from.alone;
 }
 
 }  // namespace fanmill::broker

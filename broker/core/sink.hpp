@@ -12,7 +12,9 @@ void on_returned(World& world, Worker& worker, const Returned& returned);
 // Ends these tasks, which nobody holds and which have no record, as cancelled.
 void record_cancelled(World& world, Job& job, const std::vector<IndexRange>& tasks);
 
-// This task was running at a worker that was lost: charged, and dealt again or dead-lettered.
-void charge_loss(World& world, Job& job, TaskIndex index, const Worker& worker, AttemptToken token);
+// This task was running at a worker that was lost: charged, and dealt again after `wait` or
+// dead-lettered.
+void charge_loss(World& world, Job& job, TaskIndex index, const Worker& worker, AttemptToken token,
+                 nanoseconds wait);
 
 }  // namespace fanmill::broker

@@ -6,6 +6,7 @@
 #include "broker/core/eligibility.hpp"
 #include "broker/core/fair_shares.hpp"
 #include "broker/core/leases.hpp"
+#include "broker/core/losses.hpp"
 #include "broker/core/mutation.hpp"
 #include "broker/core/producers.hpp"
 #include "broker/core/recalls.hpp"
@@ -58,16 +59,7 @@ void lose(World& world, Worker& worker) {
         for (TaskIndex at = range.first; at < range.end(); at = at + 1)
           worker.running.push_back({lease.job, lease.token, at});
   }
-  for (const RunningTask& task : worker.running) {
-    const auto it = worker.leases.find(task.token.counter);
-    if (it == worker.leases.end() || it->second.token != task.token || it->second.job != task.job ||
-        !it->second.unfinished.contains(task.index))
-      continue;
-    shrink(world, worker, it->second, {{task.index, 1}});
-    Job* job = world.job(task.job);
-    if (job == nullptr || job->done.contains(task.index)) continue;
-    charge_loss(world, *job, task.index, worker, task.token);
-  }
+  lose_tasks(world, worker);
   release_all(world, worker);
   forget_worker(world, worker);
 }
@@ -122,7 +114,7 @@ Held held_of(const Worker& worker, std::uint64_t leases_seen) {
 // Ends a lease that never came: the worker does not count it, so the broker must not either, or
 // every lost message would use up credit for ever.
 void release_lost(World& world, Worker& worker, std::uint64_t counter) {
-  const HeldLease& lease = worker.leases.at(counter);
+  HeldLease& lease = worker.leases.at(counter);
   if (lease.number != 0 && !lease.reported) {
     worker.used.tasks -= lease.unfinished.count();
     worker.used.bytes -= lease.bytes;
@@ -155,7 +147,10 @@ void expire_unseen(World& world, Worker& worker) {
       expired.push_back(it->first);
   }
   world.expired_leases += expired.size();
-  for (const std::uint64_t counter : expired) release_lost(world, worker, counter);
+  for (const std::uint64_t counter : expired) {
+    end_if_once(world, worker, counter);  // it may still arrive there
+    if (worker.leases.count(counter) > 0) release_lost(world, worker, counter);
+  }
 }
 
 }  // namespace
@@ -217,6 +212,7 @@ void on_worker_hello(World& world, PeerId peer, const WorkerHello& hello) {
                     in_ms(world.config.heartbeat_interval),
                     in_ms(world.config.lease_duration),
                     {}};
+  refund_losses(world, hello.instance);
   if (old != nullptr) {
     move_claims(world, *old, worker, hello.claims);
     release_all(world, *old);
@@ -288,6 +284,7 @@ void check_worker(World& world, SessionId session) {
 }
 
 void end_worker(World& world, Worker& worker) {
+  end_all_once(world, worker);
   release_all(world, worker);
   forget_worker(world, worker);
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "producer/commands/argument_line.hpp"
+#include "producer/commands/failure_options.hpp"
 #include "producer/commands/input_options.hpp"
 #include "producer/map_run.hpp"
 
@@ -46,7 +47,7 @@ struct RunOptions {
   std::int32_t priority = 0;
   std::vector<std::string> plugins;
   std::string executor;
-  std::uint32_t retries = 0;
+  FailureOptions failures;
   bool dry_run = false;
   bool unordered = false;
   bool raw = false;

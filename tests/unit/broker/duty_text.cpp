@@ -80,6 +80,13 @@ struct WriteText {
     if (!w.worker.empty()) line += fmt::format(" by {}", w.worker);
     return line;
   }
+  std::string operator()(const PutDealt& w) const {
+    return fmt::format("put-dealt {} {}", short_of(w.job), w.index.value);
+  }
+  std::string operator()(const PutRound& w) const {
+    return fmt::format("put-round {} {} {} t{}", short_of(w.job), w.round, text(w.tasks),
+                       w.token.counter);
+  }
   std::string operator()(const DropChunk& w) const {
     return fmt::format("drop-chunk {} {}", short_of(w.job), w.first.value);
   }
