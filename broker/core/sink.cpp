@@ -394,6 +394,17 @@ void on_returned(World& world, Worker& worker, const Returned& returned) {
   if (job == nullptr) return;
   if (mutated(Mutation::kDropReturnedRange) && !back.empty()) back.pop_back();
   if (returned.recall != 0) world.recalled += sum(back);
+  // What was seen running has run, whatever became of it.
+  if (job->options.at_most_once && !job->cancelled && !mutated(Mutation::kRepeatAtMostOnce)) {
+    for (const RunningTask& task : worker.running) {
+      const bool came_back =
+          task.job == job->id && task.token == returned.token &&
+          std::any_of(back.begin(), back.end(),
+                      [&task](const IndexRange& range) { return range.contains(task.index); });
+      if (came_back && !job->done.contains(task.index))
+        end_unknown(world, *job, task.index, worker, task.token);
+    }
+  }
   for (const IndexRange& range : back) free_tasks(world, *job, range);
 }
 

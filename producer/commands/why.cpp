@@ -57,8 +57,8 @@ std::string retried_line(const JobDocument& before, const JobDocument& after) {
     return fmt::format("{}: nothing of it ended so\n", job_title(before));
   const std::uint64_t tasks =
       before.counts.done() - std::min(before.counts.done(), after.counts.done());
-  return fmt::format("retried {}: {} task{} run again, as round {}\n", job_title(after), tasks,
-                     tasks == 1 ? "" : "s", after.rounds);
+  return fmt::format("retried {}: {} task{} again, as round {}\n", job_title(after), tasks,
+                     tasks == 1 ? " runs" : "s run", after.rounds);
 }
 
 }  // namespace

@@ -304,7 +304,7 @@ class Help(DocTest):
             kept = self.start(BIN / "fanmill-kept-job", endpoint, name, key, "2", *more).wait()
             self.assertEqual(kept.code, 0, kept)
         # In this order every job is what the examples take it for.
-        for command in ("jobs", "show", "workers", "status", "functions", "pause", "resume", "close", "cancel", "forget"):
+        for command in ("jobs", "show", "workers", "status", "functions", "pause", "resume", "close", "cancel", "forget", "why", "retry"):
             examples = self.examples(command)
             for example in examples if command != "functions" else [one for one in examples if "broker" in one]:
                 with self.subTest(example):

@@ -217,6 +217,7 @@ class Oracle {
   InstanceId instance_at(PeerId peer) const;
   const Run* last_run(const Task& task, std::uint64_t token) const;
 
+  static bool policy_met(const Job& job);
   void check_record(Job& job, const broker::PutRecord& put, std::uint64_t number);
   void check_values(const Job& job, const broker::PutRecord& put);
   void check_failures(const Job& job, const broker::PutRecord& put);

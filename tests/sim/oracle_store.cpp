@@ -89,6 +89,11 @@ void Oracle::on_write(const broker::StoreWrite& write, std::uint64_t number) {
     check_record(job_of(put->job, "PutRecord"), *put, number);
     return;
   }
+  if (const auto* put = std::get_if<broker::PutDealt>(&write)) {
+    if (!job_of(put->job, "PutDealt").plan->options.at_most_once)
+      violated("only tasks that run at most once are written as dealt", "PutDealt");
+    return;
+  }
   if (const auto* drop = std::get_if<broker::DropChunk>(&write)) {
     Job& job = job_of(drop->job, "DropChunk");
     const auto chunk = job.chunks.find(drop->first.value);
@@ -130,11 +135,34 @@ void Oracle::on_write(const broker::StoreWrite& write, std::uint64_t number) {
   ordinals_.erase(drop.job);
 }
 
+bool Oracle::policy_met(const Job& job) {
+  std::uint64_t failed = 0;
+  std::uint64_t succeeded = 0;
+  for (const Task& task : job.tasks) {
+    if (task.record == 0 || task.outcome == Outcome::kCancelled) continue;
+    ++(task.outcome == Outcome::kSucceeded ? succeeded : failed);
+  }
+  for (const HaltPolicy& policy : job.plan->options.halt) {
+    const std::uint64_t number = policy.on == HaltOn::kFailures    ? failed
+                                 : policy.on == HaltOn::kSuccesses ? succeeded
+                                                                   : failed + succeeded;
+    const std::uint64_t left = policy.percent == 0 ? number : 100 * number;
+    const std::uint64_t right = policy.percent == 0 ? policy.count : policy.percent * job.written;
+    if (policy.percent > 0 && job.close_write == 0) continue;
+    if (policy.beyond ? left > right : left >= right) return true;
+  }
+  return false;
+}
+
 void Oracle::check_record(Job& job, const broker::PutRecord& put, std::uint64_t number) {
   const auto name = [&](TaskIndex at) {
     return fmt::format("{} task {} in record {}", job.plan->key, at.value, put.record.value);
   };
   if (put.valid.empty()) violated("records are of tasks", job.plan->key);
+  if (put.outcome == Outcome::kCancelled && !job.cancelled && !job.plan->options.halt.empty()) {
+    if (!policy_met(job)) violated("a job halts when its policy says so", job.plan->key);
+    job.cancelled = true;
+  }
   for (const IndexRange& range : put.valid) {
     const bool inside =
         put.outcome == Outcome::kCancelled ||
@@ -210,7 +238,8 @@ void Oracle::check_failures(const Job& job, const broker::PutRecord& put) {
       }
       const Failure& failure = failures[at - put.batch_first];
       const Run* run = last_run(task, token);
-      if (token != task.last_token || run == nullptr)
+      const bool lost_once = job.plan->options.at_most_once && put.outcome == Outcome::kWorkerLost;
+      if (token != task.last_token || (run == nullptr && !lost_once))
         fail("failures count from the current token alone", at);
       const std::uint32_t tries = job.cancelled ? 1 : job.plan->options.retries + 1;
       switch (put.outcome) {
@@ -232,6 +261,7 @@ void Oracle::check_failures(const Job& job, const broker::PutRecord& put) {
             fail("crashes within their limit", at);
           break;
         case Outcome::kWorkerLost:
+          if (job.plan->options.at_most_once) break;
           if (!put.dead_lettered || task.runs.size() < limits::kLossLimit)
             fail("unstarted tasks are never charged with a loss", at);
           break;

@@ -30,6 +30,8 @@ std::uint64_t Oracle::task_starts(InstanceId instance, std::uint32_t ordinal, st
     if (before->state == RunState::kReportedSuccess || before->state == RunState::kReportedFailure)
       violated("a reported task does not run again under its token", name());
   }
+  if (job.plan->options.at_most_once && !task.runs.empty())
+    violated("a task that runs at most once does not run again", name());
   task.runs.push_back({token, RunState::kRunning});
   return ++executions_;
 }

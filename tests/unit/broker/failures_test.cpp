@@ -267,6 +267,17 @@ TEST(AtMostOnce, IsDealtAgainIfItWasReturned) {
   EXPECT_THAT(stage.take({"lease"}), ElementsAre("after w: lease 1 [0,1) t2"));
 }
 
+TEST(AtMostOnce, IsNotDealtAgainIfItWasSeenRunning) {
+  Stage stage;
+  stage.add_worker("w", 1);
+  set_up(stage, 1, once());
+  runs(stage, "w", 1, 0);
+  stage.skip();
+  stage.returned("w", 1, {{{0}, 1}});
+  EXPECT_THAT(stage.take({"put-record", "lease"}),
+              ElementsAre("write put-record 1 r1 [0,1) worker-lost by w"));
+}
+
 TEST(AtMostOnce, IsNotForTasksThatAreTriedAgain) {
   Stage stage;
   stage.add_worker("w", 1);

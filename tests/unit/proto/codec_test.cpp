@@ -180,8 +180,8 @@ TEST(CodecGoldenBytes, AskSteerAndPush) {
             "96010a09"
             "0702a3616c6c");
   EXPECT_EQ(to_hex(encoded(FromProducer{Steer{7, {{5}}, Steering::kCancel, 300}}, SessionId{9})),
-            "97010b09"
-            "07910502cd012c");
+            "98010b09"
+            "07910502cd012c00");
   EXPECT_EQ(to_hex(encoded(FromProducer{Push{{5}, "k", 1, 2, {{2, 8}}}}, SessionId{9})),
             "98010c09"
             "05a16b010291920208");
