@@ -312,7 +312,15 @@ void Oracle::emits_lease(SessionId session, const Lease& lease, std::uint64_t by
     Task& task = of.tasks[at.value];
     if (task.record != 0)
       violated("recorded tasks are not leased", fmt::format("{}: task {}", name(), at.value));
-    if (lease.attempt == 0 || lease.attempt - 1U > task.runs.size())
+    // What was dealt alone, after two losses, is taken for started when its worker is lost.
+    const auto may_be_charged = [&] {
+      std::uint64_t dealt = 0;
+      for (const Token& token : tokens_)
+        if (token.ordinal == of.plan->ordinal && token.tasks.contains(at)) ++dealt;
+      return dealt > 3 ? dealt - 3 : 0;  // the losses, and this lease
+    };
+    if (lease.attempt == 0 ||
+        (lease.attempt - 1U > task.runs.size() && lease.attempt - 1U > may_be_charged()))
       violated("unstarted tasks are never charged",
                fmt::format("{}: task {} is said to be attempt {} after {} runs", name(), at.value,
                            lease.attempt, task.runs.size()));

@@ -83,6 +83,8 @@ void Oracle::on_write(const broker::StoreWrite& write, std::uint64_t number) {
     if (job.close_write != 0 || put->total != job.written)
       violated("a job is closed once, with all its tuples", job.plan->key);
     job.close_write = number;
+    // A policy that leaves nothing to cancel still closes the job.
+    if (job.written != job.plan->tuples && policy_met(job)) job.cancelled = true;
     return;
   }
   if (const auto* put = std::get_if<broker::PutRecord>(&write)) {
@@ -241,7 +243,8 @@ void Oracle::check_failures(const Job& job, const broker::PutRecord& put) {
       const bool lost_once = job.plan->options.at_most_once && put.outcome == Outcome::kWorkerLost;
       if (token != task.last_token || (run == nullptr && !lost_once))
         fail("failures count from the current token alone", at);
-      const std::uint32_t tries = job.cancelled ? 1 : job.plan->options.retries + 1;
+      const std::uint32_t tries =
+          job.cancelled || policy_met(job) ? 1 : job.plan->options.retries + 1;
       switch (put.outcome) {
         case Outcome::kFailed:
           if (failure.message != failure_text(*job.plan, at.value, token) ||

@@ -360,6 +360,18 @@ Plan make_plan(std::uint64_t seed) {
   const double estimate = std::clamp(serial / slots + feeding, 0.05, 300.0);
   plan_observers(others, plan, estimate);
   if (!random.chance(0.15)) plan_faults(random, plan, estimate);
+  // An agent gives back what its executor had ended and not reported when it was killed.
+  const bool killed = std::any_of(plan.faults.begin(), plan.faults.end(),
+                                  [](const Fault& fault) {
+                                    return fault.kind == FaultKind::kKillExecutor ||
+                                           fault.kind == FaultKind::kDrainWorker;
+                                  }) ||
+                      std::any_of(plan.jobs.begin(), plan.jobs.end(), [](const JobPlan& job) {
+                        return job.crash > 0 || job.crash_once > 0 || job.hang > 0 ||
+                               !job.options.halt.empty() || job.cancel_after;
+                      });
+  for (JobPlan& job : plan.jobs)
+    if (killed) job.options.at_most_once = false;
   nanoseconds horizon(static_cast<std::int64_t>(1e9 * estimate));
   for (const Fault& fault : plan.faults) horizon = std::max(horizon, fault.at + fault.lasts);
   plan.horizon = horizon;
