@@ -8,12 +8,16 @@ set(FANMILL_BROKER_CORE_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/core/eligibility.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/explain.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/fair_shares.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/core/halting.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/index_set.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/intake.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/invariants.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/job.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/leases.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/lifecycle.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/core/losses.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/core/recovered.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/core/rounds.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/pausing.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/producers.cpp
   ${CMAKE_CURRENT_LIST_DIR}/core/progress.cpp

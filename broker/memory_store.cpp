@@ -46,6 +46,10 @@ void MemoryStore::apply(PutRecord& write) {
   jobs_[write.job].records.insert_or_assign(write.record.value, keep(write.bytes));
 }
 
+void MemoryStore::apply(PutDealt&) {}
+
+void MemoryStore::apply(PutRound&) {}
+
 void MemoryStore::apply(DropChunk& write) {
   const auto job = jobs_.find(write.job);
   if (job == jobs_.end()) return;

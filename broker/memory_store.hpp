@@ -45,6 +45,8 @@ class MemoryStore final : public Store {
   void apply(PutState&) {}  // nobody will read it: this store ends with the core that it serves
   void apply(PutCharge&) {}
   void apply(PutPush&) {}
+  void apply(PutDealt& write);
+  void apply(PutRound& write);
   void apply(DropChunk& write);
   void apply(DropRecord& write);
   void apply(DropJob& write);

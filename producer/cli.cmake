@@ -7,6 +7,7 @@ target_include_directories(fanmill_producer PUBLIC include)
 target_link_libraries(fanmill_producer PUBLIC fanmill_producer_core fanmill_channel fmt::fmt)
 
 add_library(fanmill_cli STATIC
+  causes.cpp
   combined_source.cpp
   command_preview.cpp
   commands/argument_line.cpp
@@ -44,6 +45,7 @@ add_library(fanmill_cli STATIC
   submitted_tuples.cpp
   summary.cpp
   table.cpp
+  why_report.cpp
   text_reader.cpp
   values.cpp
   values_writer.cpp
@@ -55,10 +57,10 @@ target_link_libraries(fanmill_cli PUBLIC fanmill_producer Threads::Threads PRIVA
 add_executable(fanmill main.cpp
   cursor_file.cpp follow_run.cpp map_run.cpp submit_run.cpp wait_run.cpp
   commands/broker_command.cpp commands/broker_option.cpp commands/command_options.cpp commands/dry_run.cpp
-  commands/empty_values.cpp commands/exec.cpp commands/functions.cpp commands/gather.cpp commands/input_options.cpp
+  commands/empty_values.cpp commands/exec.cpp commands/failure_options.cpp commands/functions.cpp commands/gather.cpp commands/input_options.cpp
   commands/jobs.cpp commands/map.cpp commands/option_groups.cpp commands/output_files.cpp commands/plugin_option.cpp
   commands/push.cpp commands/run_options.cpp commands/status.cpp commands/steer.cpp commands/submit.cpp
-  commands/submit_options.cpp commands/wait.cpp version.cpp)
+  commands/submit_options.cpp commands/wait.cpp commands/why.cpp version.cpp)
 # The last three for their versions alone.
 target_link_libraries(fanmill PRIVATE fanmill_cli fanmill_private_run CLI11::CLI11 nlohmann_json::nlohmann_json
   simdjson::simdjson msgpackc-cxx roaring::roaring)

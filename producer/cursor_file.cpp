@@ -29,6 +29,7 @@ Result<std::optional<OutputCursor>> CursorFile::load() const {
     cursor.form = json.at("form").get<std::string>();
     cursor.cursor = json.at("cursor").get<std::uint64_t>();
     cursor.bytes = json.at("bytes").get<std::uint64_t>();
+    cursor.rounds = json.value("rounds", std::uint64_t{1});
   } catch (const nlohmann::json::exception&) {
     return fail(ErrorCode::kUsage,
                 "\"" + path_ + "\" does not say how far an output is; remove it to begin anew");
@@ -40,7 +41,8 @@ Result<void> CursorFile::save(const OutputCursor& cursor) const {
   const nlohmann::json json{{"job", cursor.job},
                             {"form", cursor.form},
                             {"cursor", cursor.cursor},
-                            {"bytes", cursor.bytes}};
+                            {"bytes", cursor.bytes},
+                            {"rounds", cursor.rounds}};
   const std::string text = json.dump() + '\n';
   const std::string next = path_ + ".next";
   const auto failed = [&](int error_number) {

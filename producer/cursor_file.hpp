@@ -12,10 +12,11 @@
 namespace fanmill::producer {
 
 struct OutputCursor {
-  std::string job;         // its id
-  std::string form;        // order, format and columns: what the file's bytes depend on
-  std::uint64_t cursor{};  // of the rows that follow
-  std::uint64_t bytes{};   // of the file before them
+  std::string job;           // its id
+  std::string form;          // order, format and columns: what the file's bytes depend on
+  std::uint64_t cursor{};    // of the rows that follow
+  std::uint64_t bytes{};     // of the file before them
+  std::uint64_t rounds = 1;  // of the job, when they were written
   friend bool operator==(const OutputCursor&, const OutputCursor&) = default;
 };
 

@@ -53,6 +53,8 @@ void fields(A& a, D& d) {
   a("names", d.names);
   a("state", d.state);
   a("reason", d.reason);
+  a("halted", d.halted);
+  a("rounds", d.rounds);
   a("priority", d.priority);
   a("where", d.where);
   a("age_ms", d.age_ms);

@@ -56,6 +56,8 @@ struct JobDocument {
   std::vector<std::string> names;
   std::string state;
   std::string reason;
+  std::string halted;
+  std::uint64_t rounds = 1;
   std::int64_t priority{};
   Labels where;
   std::uint64_t age_ms{};

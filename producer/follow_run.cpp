@@ -76,6 +76,11 @@ Result<Output> open_output(const FollowOptions& options) {
                     "write to another file, or remove {} to begin it anew",
                     path, saved->job, saved->form, options.job.id, options.form, file.path()));
   }
+  // What it has may be superseded: the newest rows are written from the start.
+  if (saved && options.order == RowOrder::kInput && saved->rounds != options.job.rounds) {
+    file.remove();
+    saved.reset();
+  }
   {
     const SignalsEndIt waiting;  // at a named pipe without a reader
     const int truncate = saved ? 0 : O_TRUNC;
@@ -126,10 +131,18 @@ class Follow {
     const bool written = over_ ? finish_writing() : stop_writing();
     shown_.clear();
     if (over_ && !end_.error && !end_.interrupted) close_output();
+    if (was_superseded()) return 0;
     const int code = report();
     if (!written) _exit(code);  // a writer that waits for its reader cannot be called back
     return code;
   }
+
+  // Tasks were run again after their rows had come, in an output that can be written anew.
+  bool was_superseded() const {
+    return over_ && !end_.error && !end_.interrupted && keeps_cursor() &&
+           options_.order == RowOrder::kInput && rounds_ + 1 > options_.job.rounds;
+  }
+  std::uint64_t rounds() const { return rounds_ + 1; }
 
  private:
   std::string output_name() const {
@@ -164,6 +177,8 @@ class Follow {
       progress_.status(status->status);
     } else if (const auto* ended = std::get_if<Ended>(&notice)) {
       counts_ = ended->counts;
+      rounds_ = ended->rounds;
+      end_.halted = !ended->halted.empty();
       over_ = true;
     } else if (const auto* refused = std::get_if<JobRefused>(&notice)) {
       end_.error = refused->error;
@@ -200,8 +215,9 @@ class Follow {
       stopped_ = true;
       return;
     }
-    const auto ok = output_.cursor_file->save(
-        {options_.job.id, options_.form, written_.cursor, output_.bytes + written_.bytes});
+    const auto ok =
+        output_.cursor_file->save({options_.job.id, options_.form, written_.cursor,
+                                   output_.bytes + written_.bytes, options_.job.rounds});
     if (!ok) {
       end_.error = ok.error();
       stopped_ = true;
@@ -273,6 +289,7 @@ class Follow {
 
   JobHandle job_;
   JobCounts counts_;
+  std::uint64_t rounds_ = 0;
   WriterThread::Progress written_;
   std::uint64_t saved_ = 0;        // cursor
   std::uint64_t saved_bytes_ = 0;  // of this run
@@ -286,16 +303,23 @@ class Follow {
 }  // namespace
 
 int run_follow(Client& client, Console& console, FollowOptions options) {
-  auto output = open_output(options);
-  if (!output) {
-    console.note(output.error().message);
-    return exit_code_of(output.error().code);
+  while (true) {
+    auto output = open_output(options);
+    if (!output) {
+      console.note(output.error().message);
+      return exit_code_of(output.error().code);
+    }
+    options.writer.header = output->bytes == 0;
+    auto rows = make_writer(options.writer);
+    if (!options.statuses.empty())
+      rows = std::make_unique<StatusFilter>(std::move(rows), options.statuses);
+    Follow follow(client, console, options, std::move(*output), std::move(rows));
+    const int code = follow.run();
+    if (!follow.was_superseded()) return code;
+    options.job.rounds = follow.rounds();
+    options.from.reset();
+    if (!options.quiet) console.note("tasks were run again meanwhile; writing their newest rows");
   }
-  options.writer.header = output->bytes == 0;
-  auto rows = make_writer(options.writer);
-  if (!options.statuses.empty())
-    rows = std::make_unique<StatusFilter>(std::move(rows), options.statuses);
-  return Follow(client, console, std::move(options), std::move(*output), std::move(rows)).run();
 }
 
 }  // namespace fanmill::producer

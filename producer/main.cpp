@@ -48,6 +48,8 @@ At a broker (--broker, or FANMILL_BROKER):
   pause JOB...             deals nothing of them
   resume JOB...            goes on with them
   close JOB...             no more tuples for an open job
+  why [JOB]...             why tasks failed, by cause, with the worst of each
+  retry JOB...             runs what failed again, in the same job
   forget JOB...            removes jobs that have ended, with their results
   workers                  its workers: slots, what they did, labels
   status                   its ventilator and its sink: rates, backlog, readers
@@ -102,6 +104,8 @@ constexpr std::array kCommands{
     Command{"pause", producer::pause_command},
     Command{"resume", producer::resume_command},
     Command{"close", producer::close_command},
+    Command{"why", producer::why_command},
+    Command{"retry", producer::retry_command},
     Command{"forget", producer::forget_command},
     Command{"workers", producer::workers_command},
     Command{"status", producer::status_command},

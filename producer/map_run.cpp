@@ -116,6 +116,7 @@ class Run {
     }
     if (!end_.reader_gone) {
       if (end_.error) console_.note(end_.error->message);
+      if (end_.halted) console_.note("halted: " + halted_);
       if (end_.interrupted) {
         tell_interruption(counts);
       } else if (!options_.quiet && (failures_.failed() > 0 || shown_.was_shown() ||
@@ -222,7 +223,9 @@ class Run {
     } else if (auto* event = std::get_if<EventArrived>(&notice)) {
       event->event.index = input_index(event->event.index);
       failures_.event(event->event, event->blob.view());
-    } else if (std::holds_alternative<Ended>(notice)) {
+    } else if (const auto* ended = std::get_if<Ended>(&notice)) {
+      halted_ = ended->halted;
+      end_.halted = !halted_.empty();
       over_ = true;
     } else if (const auto* refused = std::get_if<JobRefused>(&notice)) {
       end_.error = refused->error;
@@ -332,6 +335,7 @@ class Run {
   std::string_view state_at_end() const {
     if (end_.reader_gone) return "reader-gone";
     if (end_.interrupted) return "interrupted";
+    if (end_.halted) return "halted";
     return end_.error || end_.input_error ? "failed" : "finished";
   }
 
@@ -354,6 +358,7 @@ class Run {
   bool opened_ = false;
   bool over_ = false;
   bool killed_ = false;
+  std::string halted_;
   int interrupts_ = 0;
   RunEnd end_;
   std::optional<MonoTime> turns_until_;

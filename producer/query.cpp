@@ -100,14 +100,34 @@ Result<StatusDocument> Query::status() {
       .and_then([](const Blob& blob) { return read_status(blob.view()); });
 }
 
+Result<void> Query::failures(JobId job, const TakeFailures& take) {
+  Session& session = client_.session();
+  const JobHandle handle = session.attach(job, RowOrder::kFailures, 0, mono_now());
+  MonoTime until = mono_now() + patience_;
+  while (mono_now() < until) {
+    for (Notice& notice : client_.pump(kLookEvery)) {
+      if (const auto* rows = std::get_if<RowsArrived>(&notice)) {
+        if (auto ok = take(rows->rows, rows->blob.view()); !ok) return ok;
+        session.rows_done(handle, rows->rows.next, mono_now());
+        until = mono_now() + patience_;
+      } else if (std::holds_alternative<Ended>(notice)) {
+        return {};
+      } else if (auto* const refused = std::get_if<JobRefused>(&notice)) {
+        return tl::make_unexpected(std::move(refused->error));
+      }
+    }
+  }
+  return fail(ErrorCode::kUnreachable, no_broker_answers(given_));
+}
+
 Result<std::vector<JobDocument>> Query::steer(const std::vector<JobId>& jobs, Steering action,
-                                              std::uint64_t grace_ms) {
+                                              std::uint64_t grace_ms, std::uint32_t outcomes) {
   std::vector<JobDocument> out;
   for (std::size_t from = 0; from < jobs.size(); from += limits::kJobsSteeredMax) {
     const std::size_t to = std::min<std::size_t>(from + limits::kJobsSteeredMax, jobs.size());
     const auto request = client_.session().steer({jobs.begin() + static_cast<std::ptrdiff_t>(from),
                                                   jobs.begin() + static_cast<std::ptrdiff_t>(to)},
-                                                 action, grace_ms, mono_now());
+                                                 action, grace_ms, mono_now(), outcomes);
     auto told = answer(request).and_then([](const Blob& blob) { return read_jobs(blob.view()); });
     if (!told) return told;
     std::move(told->begin(), told->end(), std::back_inserter(out));

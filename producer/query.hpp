@@ -3,9 +3,11 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -43,7 +45,10 @@ class Query {
   // All or none: see Steer. Any number of jobs; more than limits::kJobsSteeredMax go in several
   // orders. The jobs that still exist, as they are then.
   Result<std::vector<JobDocument>> steer(const std::vector<JobId>& jobs, Steering action,
-                                         std::uint64_t grace_ms = 0);
+                                         std::uint64_t grace_ms = 0, std::uint32_t outcomes = 0);
+  // The rows of what did not succeed of a job that is kept, as it is now. `take` may end it.
+  using TakeFailures = std::function<Result<void>(const Rows& rows, std::string_view blob)>;
+  Result<void> failures(JobId job, const TakeFailures& take);
 
  private:
   Result<Blob> answer(RequestId request);

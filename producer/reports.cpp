@@ -144,7 +144,9 @@ std::string pace_text(const JobDocument& job) {
 }
 
 // Of a cancelled job tasks may still run, but none will start.
-bool is_over(const JobDocument& job) { return job.ended() || job.state == "cancelled"; }
+bool is_over(const JobDocument& job) {
+  return job.ended() || job.state == "cancelled" || job.state == "halted";
+}
 
 std::string reader_text(const JobReader& reader) {
   std::string order = visible(reader.order);
@@ -204,6 +206,7 @@ std::string job_text(const JobDocument& job, const TextStyle& style) {
     facts.add("command", command_text(job));
   }
   std::string state = coloured(visible(job.state), colour_of_state(job.state), style);
+  if (!job.halted.empty()) state += ": " + visible(job.halted);
   if (!job.reason.empty()) state += ": " + visible(job.reason);
   if (job.ended_ms) state += fmt::format(", {} ago", ms_text(*job.ended_ms));
   facts.add("state", state);
@@ -349,6 +352,7 @@ bool has_effect(const JobDocument& job, Steering action) {
     case Steering::kClose:
       return !job.closed;
     case Steering::kForget:
+    case Steering::kRetry:
       return true;
   }
   return true;
@@ -369,6 +373,8 @@ std::string steered_line(const JobDocument& after, Steering action, std::uint64_
       return fmt::format("resumed {}: {}\n", title, share);
     case Steering::kClose:
       return fmt::format("closed {}: {}{}\n", title, share, running);
+    case Steering::kRetry:
+      return fmt::format("retried {}: {}{}\n", title, share, running);
     case Steering::kForget: {
       const std::string ended = ended_text(counts);
       return fmt::format("forgot {}: {}\n", title, ended.empty() ? "it had no tasks" : ended);

@@ -210,7 +210,7 @@ struct Session::State {
                     EventArrived{.handle = j->handle(), .event = m, .blob = blob});
             },
             [&](const JobEnded& m) {
-              if (SessionJob* j = find(m.job); j != nullptr) j->ended(m.counts, duties.notices);
+              if (SessionJob* j = find(m.job); j != nullptr) j->ended(m, duties.notices);
             },
             [](const HeartbeatReply&) {}, [](const ProducerWelcome&) {}, [](const Refused&) {},
             [](const UnknownSession&) {},
@@ -354,11 +354,14 @@ RequestId Session::ask(Topic topic, std::string selector, MonoTime /*now*/) {
 }
 
 RequestId Session::steer(std::vector<JobId> jobs, Steering action, std::uint64_t grace_ms,
-                         MonoTime /*now*/) {
+                         MonoTime /*now*/, std::uint32_t outcomes) {
   FANMILL_ASSERT(jobs.size() <= limits::kJobsSteeredMax);
   return state_->requests.add([&](std::uint64_t request) {
-    return FromProducer(
-        Steer{.request = request, .jobs = std::move(jobs), .action = action, .grace_ms = grace_ms});
+    return FromProducer(Steer{.request = request,
+                              .jobs = std::move(jobs),
+                              .action = action,
+                              .grace_ms = grace_ms,
+                              .outcomes = outcomes});
   });
 }
 

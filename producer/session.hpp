@@ -70,6 +70,8 @@ struct EventArrived {
 struct Ended {
   JobHandle handle;
   JobCounts counts;
+  std::string halted = {};  // the policy that ended it, as a sentence; else empty
+  std::uint32_t rounds{};   // behind the first
 };
 struct JobRefused {  // this job is over
   JobHandle handle;
@@ -141,7 +143,8 @@ class Session {
   // RequestRefused.
   RequestId ask(Topic topic, std::string selector, MonoTime now);
   // At most limits::kJobsSteeredMax jobs.
-  RequestId steer(std::vector<JobId> jobs, Steering action, std::uint64_t grace_ms, MonoTime now);
+  RequestId steer(std::vector<JobId> jobs, Steering action, std::uint64_t grace_ms, MonoTime now,
+                  std::uint32_t outcomes = 0);
   void drop(RequestId request);  // nobody waits for its answer any more
   void goodbye(MonoTime now);
 

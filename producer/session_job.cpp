@@ -235,8 +235,8 @@ Result<void> SessionJob::rows(const Rows& message, const Blob& blob, MonoTime no
                         message.count <= message.batch_count &&
                         message.first - message.batch_first <= message.batch_count - message.count;
   // Of what is recorded, tasks without a record are passed over.
-  const bool in_place = order_ == RowOrder::kRecorded ? message.first.value >= message.position
-                                                      : message.first.value == message.position;
+  const bool in_place = is_snapshot() ? message.first.value >= message.position
+                                      : message.first.value == message.position;
   const bool in_order = order_ == RowOrder::kAsCompleted
                             ? message.next > message.position
                             : in_place && message.next == message.first.value + message.count;
@@ -272,21 +272,24 @@ bool SessionJob::everything_delivered() const {
          seen_.accepted == accepted_tasks_;
 }
 
-void SessionJob::ended(const JobCounts& counts, std::vector<Notice>& out) {
+void SessionJob::ended(const JobEnded& message, std::vector<Notice>& out) {
   if (over_) return;
   over_ = true;
   pending_.clear();
-  out.emplace_back(Ended{.handle = handle_, .counts = counts});
+  out.emplace_back(Ended{.handle = handle_,
+                         .counts = message.counts,
+                         .halted = message.halted,
+                         .rounds = message.rounds});
 }
 
 void SessionJob::rows_ended(const RowsEnded& message, std::vector<Notice>& out) {
-  if (order_ == RowOrder::kRecorded && message.cursor == done_) ended(message.counts, out);
+  if (is_snapshot() && message.cursor == done_) ended({message.job, message.counts}, out);
 }
 
 void SessionJob::refused(Error error, std::vector<Notice>& out) {
   if (over_) return;
   if (error.code == ErrorCode::kNotFound && everything_delivered()) {
-    ended(seen_, out);  // forgotten once delivered; only the word of it was lost
+    ended({*job_, seen_}, out);  // forgotten once delivered; only the word of it was lost
     return;
   }
   over_ = true;

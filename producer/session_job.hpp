@@ -40,7 +40,7 @@ class SessionJob {
   void opened(const JobOpened& message, MonoTime now, std::vector<Notice>& out);
   void accepted(const Accepted& message, MonoTime now);
   Result<void> rows(const Rows& message, const Blob& blob, MonoTime now, std::vector<Notice>& out);
-  void ended(const JobCounts& counts, std::vector<Notice>& out);
+  void ended(const JobEnded& message, std::vector<Notice>& out);
   void rows_ended(const RowsEnded& message, std::vector<Notice>& out);
   void refused(Error error, std::vector<Notice>& out);
 
@@ -77,6 +77,10 @@ class SessionJob {
   const JobHandle handle_;
   const std::string options_key_;
   const JobOptions options_;
+  bool is_snapshot() const {
+    return order_ == RowOrder::kRecorded || order_ == RowOrder::kFailures;
+  }
+
   const RowOrder order_;
   const bool reads_ = true;
   const bool attached_ = false;  // somebody else opened it

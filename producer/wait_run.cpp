@@ -118,6 +118,7 @@ class Wait {
       const auto seen = seen_.find(id);
       if (seen == seen_.end()) continue;
       const JobDocument& job = seen->second;
+      if (job.ended() && !job.halted.empty()) end_.halted = true;
       end_.not_ok += job.counts.failed + job.counts.dead_lettered + job.counts.cancelled;
       if (!options_.quiet && job.ended()) {
         console_.note(fmt::format("job {}{}: {}, {} of {} succeeded", job.id,

@@ -42,17 +42,22 @@ void describe(A& a, M& m) {
     wire::at_most(m.names, limits::kTupleElementsMax), m.time_limit_ms, m.max_output,
     wire::at_most(m.shell, limits::kArgumentBytesMax),
     wire::at_most(m.chdir, limits::kArgumentBytesMax), wire::at_most(m.env, limits::kVariablesMax),
-    wire::at_most(m.input, 1, limits::kArgumentBytesMax), m.time_limit_percent, m.group);
+    wire::at_most(m.input, 1, limits::kArgumentBytesMax), m.time_limit_percent, m.group,
+    m.at_most_once);
 }
 template <class A, wire::Of<Label> M>
 void describe(A& a, M& m) {
   a(m.name, m.value);
 }
+template <class A, wire::Of<HaltPolicy> M>
+void describe(A& a, M& m) {
+  a(m.on, m.count, m.percent, m.beyond, m.now);
+}
 template <class A, wire::Of<JobOptions> M>
 void describe(A& a, M& m) {
   a(m.spec, m.name, m.priority, m.retries, m.crash_limit, m.rows_with_tuples,
     m.forget_when_delivered, m.wait_workers_ms, wire::at_most(m.where, limits::kLabelsMax),
-    m.keep_ms, m.named_key);
+    m.keep_ms, m.named_key, wire::at_most(m.halt, limits::kHaltPoliciesMax));
 }
 template <class A, wire::Of<RunningTask> M>
 void describe(A& a, M& m) {
@@ -112,7 +117,7 @@ void describe(A& a, M& m) {
 }
 template <class A, wire::Of<Steer> M>
 void describe(A& a, M& m) {
-  a(m.request, wire::at_most(m.jobs, limits::kJobsSteeredMax), m.action, m.grace_ms);
+  a(m.request, wire::at_most(m.jobs, limits::kJobsSteeredMax), m.action, m.grace_ms, m.outcomes);
 }
 template <class A, wire::Of<Push> M>
 void describe(A& a, M& m) {
@@ -159,7 +164,7 @@ template <class A, wire::Of<Rows> M>
 void describe(A& a, M& m) {
   a(m.job, m.position, m.next, m.batch_first, m.batch_count, m.first, m.count, m.outcome,
     m.dead_lettered, m.token, m.attempt, wire::at_most(m.worker, kWorkerTextMax), m.values_bytes,
-    m.run_ns, m.tuples_bytes, m.tuples_skip);
+    m.run_ns, m.tuples_bytes, m.tuples_skip, m.round);
 }
 template <class A, wire::Of<JobStatus> M>
 void describe(A& a, M& m) {
@@ -171,7 +176,7 @@ void describe(A& a, M& m) {
 }
 template <class A, wire::Of<JobEnded> M>
 void describe(A& a, M& m) {
-  a(m.job, m.counts);
+  a(m.job, m.counts, wire::clipped(m.halted, limits::kFailureMessageMax), m.rounds);
 }
 template <class A, wire::Of<Refused> M>
 void describe(A& a, M& m) {

@@ -74,13 +74,15 @@ constexpr std::uint64_t kLastOf = 0;
 template <>
 inline constexpr auto kLastOf<Outcome> = static_cast<std::uint64_t>(Outcome::kCancelled);
 template <>
-inline constexpr auto kLastOf<RowOrder> = static_cast<std::uint64_t>(RowOrder::kRecorded);
+inline constexpr auto kLastOf<RowOrder> = static_cast<std::uint64_t>(RowOrder::kFailures);
 template <>
 inline constexpr auto kLastOf<WaitingFor> = static_cast<std::uint64_t>(WaitingFor::kPaused);
 template <>
 inline constexpr auto kLastOf<Topic> = static_cast<std::uint64_t>(Topic::kStatus);
 template <>
-inline constexpr auto kLastOf<Steering> = static_cast<std::uint64_t>(Steering::kForget);
+inline constexpr auto kLastOf<HaltOn> = static_cast<std::uint64_t>(HaltOn::kEnds);
+template <>
+inline constexpr auto kLastOf<Steering> = static_cast<std::uint64_t>(Steering::kRetry);
 template <>
 inline constexpr auto kLastOf<ErrorCode> = static_cast<std::uint64_t>(ErrorCode::kNotFound);
 

@@ -75,7 +75,12 @@ inline constexpr auto kPrefetchTime =
 inline constexpr std::size_t kInFlightBytesPerSlot = 1 * kMiB;
 inline constexpr std::uint32_t kCrashLimit = 3;  // crashes of one task before it is dead-lettered
 inline constexpr std::uint32_t kLossLimit =
-    10;  // losses of one task with its worker before the same
+    10;                                   // losses of one task with its worker before the same
+inline constexpr auto kLossWaitMin = 6s;  // before a task that ran at a lost worker is dealt again
+inline constexpr auto kLossWaitMax = 5min;  // the same: 10 % of the time that was invested
+inline constexpr auto kAvoidHostFor = 1s;  // that a task prefers other hosts than that of its crash
+inline constexpr std::size_t kLostWorkersMax = 1024;  // whose losses are refunded if they return
+inline constexpr std::uint32_t kHaltPoliciesMax = 4;  // of one job
 
 // Flow.
 inline constexpr std::uint64_t kProducerWindowTasks = 1u << 20;  // accepted and unfinished, per job

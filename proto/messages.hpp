@@ -53,6 +53,7 @@ struct JobSpec {
   std::uint32_t time_limit_percent{};   // of the median run time of the job's tasks; 0: none
   // Tuples are groups of up to so many values, the last one shorter; 0: they are not.
   std::uint32_t group{};
+  bool at_most_once{};  // a task that may have run does not run again
   friend bool operator==(const JobSpec&, const JobSpec&) = default;
 };
 
@@ -61,6 +62,17 @@ struct Label {
   std::string name;
   std::string value;
   friend auto operator<=>(const Label&, const Label&) = default;
+};
+
+// When a job is to end before all its tasks have run.
+enum class HaltOn : std::uint8_t { kFailures = 0, kSuccesses = 1, kEnds = 2 };
+struct HaltPolicy {
+  HaltOn on{};
+  std::uint64_t count{};    // of such tasks, unless a part is given
+  std::uint32_t percent{};  // of all tasks, once the job is closed; 0: `count` says
+  bool beyond{};            // with one more than that
+  bool now{};               // what runs is killed; else it ends by itself
+  friend bool operator==(const HaltPolicy&, const HaltPolicy&) = default;
 };
 
 struct JobOptions {
@@ -79,6 +91,7 @@ struct JobOptions {
                             // end; 0: limits::kKeepDefault
   bool named_key{};  // the key was chosen by a person and may come again: JobOpened then tells
                      // the digest of the tuples that are there
+  std::vector<HaltPolicy> halt = {};
   friend bool operator==(const JobOptions&, const JobOptions&) = default;
 };
 
@@ -129,6 +142,7 @@ enum class RowOrder : std::uint8_t {
   kInput = 0,
   kAsCompleted = 1,
   kRecorded = 2,  // in input order what is recorded now; tasks without a record are passed over
+  kFailures = 3,  // of that, what did not succeed, of a job that is kept
 };
 
 // Why a job hands out nothing at the moment; for progress lines.
@@ -228,16 +242,21 @@ enum class Steering : std::uint8_t {
   kCancel = 2,  // as CancelJob
   kClose = 3,   // no tuple follows those that are accepted
   kForget = 4,  // refused with kConflict while the job has not ended
+  kRetry =
+      5,  // a new round of what did not succeed; refused with kConflict where no tuples are kept
 };
 
 // Done to each of these jobs; repeating it changes nothing. `request` rises within a session, so
 // that a late repetition is known. Answered by Answer, its blob as of Topic::kJobs over those that
 // still exist. A job that does not exist: Refused, nothing is done.
 struct Steer {
+  // What `outcomes` of 0 means: everything but what was cancelled.
+  static constexpr std::uint32_t kAllFailures = 0b11110;
   std::uint64_t request{};
   std::vector<JobId> jobs;
   Steering action{};
   std::uint64_t grace_ms{};  // of kCancel
+  std::uint32_t outcomes{};  // of kRetry: tasks that ended so, a bit for each Outcome
 };
 
 // Tuples for an open job, whose indexes the broker assigns in the order of arrival. Idempotent per
@@ -366,6 +385,7 @@ struct Rows {
   std::uint64_t run_ns{};
   std::uint64_t tuples_bytes{};
   std::uint32_t tuples_skip{};  // tuples to pass over before that of `first`
+  std::uint32_t round{};  // above 0: it supersedes what earlier rounds recorded of these tasks
 };
 
 // Pushed now and then, best effort.
@@ -393,6 +413,8 @@ struct JobEvent {
 struct JobEnded {
   JobId job;
   JobCounts counts;
+  std::string halted = {};  // the policy that ended it, as a sentence; else empty
+  std::uint32_t rounds{};   // behind the first
 };
 
 // Answers what cannot be done. `key` for OpenJob, `request` for Ask and Steer, else `job`.

@@ -95,7 +95,8 @@ class Dealer {
   void answer_recalls();
   void answer(const RecallInHand& recall);
   // dealer_died.cpp
-  void report_guilty(std::uint32_t slot, Piece guilty, const ExecutorDied& died, MonoTime now);
+  void report(std::uint32_t slot, Piece guilty, const ExecutorDied& died, MonoTime now,
+              std::string message);
 
   LeaseBook& book_;
   ReportQueue& reports_;

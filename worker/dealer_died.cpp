@@ -1,6 +1,7 @@
 // What follows from a dead executor: only the task that ran is to blame, everything else of the
-// slot runs again.
+// slot runs again, but for tasks that have run and run at most once.
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "proto/limits.hpp"
@@ -21,6 +22,21 @@ nanoseconds start_delay(std::uint32_t failed_starts) {
   return std::min<nanoseconds>(milliseconds(100) * (1 << doublings), milliseconds(2000));
 }
 
+std::string describe_end(const Slot& slot, const ExecutorDied& died) {
+  switch (slot.kill_reason) {
+    case KillReason::kTimeLimit:
+      return describe_time_limit(slot.limit);
+    case KillReason::kMisbehaved:
+      return "killed because its executor broke the executor protocol";
+    case KillReason::kTimeIsOver:
+      return "killed because its worker left, and it runs at most once";
+    case KillReason::kNone:
+    case KillReason::kStopJob:
+      break;
+  }
+  return describe_death(died);
+}
+
 }  // namespace
 
 void Dealer::on_died(const ExecutorDied& died, MonoTime now) {
@@ -39,13 +55,15 @@ void Dealer::on_died(const ExecutorDied& died, MonoTime now) {
   if (mutated(Mutation::kChargeUnstarted) && slot->at(died.started)) guilty = died.started;
 
   const std::optional<Piece> task = guilty ? slot->at(*guilty) : std::nullopt;
-  std::vector<Piece> unharmed;
+  std::vector<Piece> unharmed =
+      slot->take_from(std::max(slot->unstarted_from(), guilty ? *guilty + 1 : 0));
+  std::vector<Piece> begun;
   if (guilty) {
-    unharmed = slot->take_from(*guilty + 1);
+    begun = slot->take_from(*guilty + 1);
     slot->take_from(*guilty);
   }
   const std::vector<Piece> before = slot->take_from(0);
-  unharmed.insert(unharmed.begin(), before.begin(), before.end());
+  begun.insert(begun.end(), before.begin(), before.end());
 
   const KillReason reason = slot->kill_reason;
   slot->life = Slot::Life::kDown;
@@ -57,14 +75,25 @@ void Dealer::on_died(const ExecutorDied& died, MonoTime now) {
     // Killed for the sake of a stopped job, or because the worker leaves: nobody is to blame, and
     // take_back knows what may go on.
     const bool excused =
-        reason == KillReason::kStopJob || reason == KillReason::kTimeIsOver ||
-        task->lease->job->stopped ||
+        reason == KillReason::kStopJob || task->lease->job->stopped ||
+        (reason == KillReason::kTimeIsOver && !task->lease->job->spec.at_most_once) ||
         (reason == KillReason::kTimeLimit && mutated(Mutation::kTimeLimitRequeues));
     if (excused) {
       unharmed.push_back(*task);
     } else {
-      report_guilty(died.slot, *task, died, now);
+      report(died.slot, *task, died, now, describe_end(slots_[died.slot], died));
     }
+  }
+  // Their results are lost with the executor.
+  for (const Piece& piece : begun) {
+    if (!piece.lease->job->spec.at_most_once || piece.lease->job->stopped ||
+        mutated(Mutation::kRepeatAtMostOnce)) {
+      unharmed.push_back(piece);
+      continue;
+    }
+    for (TaskIndex at = piece.tasks.first; at < piece.tasks.end(); at = at + 1)
+      report(died.slot, {piece.lease, {at, 1}}, died, now,
+             "its executor died before this task was reported, and it runs at most once");
   }
   HeldLease* reported = last_reported_ ? book_.find(last_reported_->token) : nullptr;
   if (reported != nullptr) {
@@ -79,17 +108,13 @@ void Dealer::on_died(const ExecutorDied& died, MonoTime now) {
   answer_recalls();
 }
 
-void Dealer::report_guilty(std::uint32_t index, Piece guilty, const ExecutorDied& died,
-                           MonoTime now) {
+void Dealer::report(std::uint32_t index, Piece guilty, const ExecutorDied& died, MonoTime now,
+                    std::string message) {
   HeldLease& lease = *guilty.lease;
   if (lease.kept) {
-    const KillReason reason = slots_[index].kill_reason;
-    const bool timed_out = reason == KillReason::kTimeLimit;
+    const bool timed_out = slots_[index].kill_reason == KillReason::kTimeLimit;
     Failure failure{.code = timed_out ? ErrorCode::kTimeLimit : ErrorCode::kCrashed,
-                    .message = timed_out ? describe_time_limit(slots_[index].limit)
-                               : reason == KillReason::kMisbehaved
-                                   ? "killed because its executor broke the executor protocol"
-                                   : describe_death(died),
+                    .message = std::move(message),
                     .exit_code = died.exit_code,
                     .signal = died.signal,
                     .tuple = {}};

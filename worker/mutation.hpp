@@ -23,6 +23,8 @@ enum class Mutation : std::uint8_t {
   kStartAfterDeadline,
   // Heartbeats leave the oldest lease out of count and digest while tasks of it are still there.
   kDigestDropsOne,
+  // What has run and was not reported when its executor died runs again, at most once or not.
+  kRepeatAtMostOnce,
   // Every third Returned is never sent, and not sent again either; its tasks are forgotten.
   kLoseReturned,
   // An executor gets further work after LowerEnd without waiting for its Stopped.
@@ -37,11 +39,12 @@ enum class Mutation : std::uint8_t {
   kTimeLimitRequeues,
 };
 
-inline constexpr std::array<Mutation, 12> kAllMutations = {
-    Mutation::kChargeUnstarted, Mutation::kRequeueReported,    Mutation::kForgetReports,
-    Mutation::kRecallStarted,   Mutation::kStartAfterDeadline, Mutation::kDigestDropsOne,
-    Mutation::kLoseReturned,    Mutation::kDealBeforeStopped,  Mutation::kCreditForgetsHeld,
-    Mutation::kRepeatLease,     Mutation::kKeepReportNumbers,  Mutation::kTimeLimitRequeues,
+inline constexpr std::array<Mutation, 13> kAllMutations = {
+    Mutation::kChargeUnstarted,   Mutation::kRequeueReported,    Mutation::kForgetReports,
+    Mutation::kRecallStarted,     Mutation::kStartAfterDeadline, Mutation::kDigestDropsOne,
+    Mutation::kRepeatAtMostOnce,  Mutation::kLoseReturned,       Mutation::kDealBeforeStopped,
+    Mutation::kCreditForgetsHeld, Mutation::kRepeatLease,        Mutation::kKeepReportNumbers,
+    Mutation::kTimeLimitRequeues,
 };
 
 constexpr std::string_view name_of(Mutation mutation) {
@@ -60,6 +63,8 @@ constexpr std::string_view name_of(Mutation mutation) {
       return "worker-start-after-deadline";
     case Mutation::kDigestDropsOne:
       return "worker-digest-drops-one";
+    case Mutation::kRepeatAtMostOnce:
+      return "worker-repeat-at-most-once";
     case Mutation::kLoseReturned:
       return "worker-lose-returned";
     case Mutation::kDealBeforeStopped:

@@ -4,7 +4,9 @@
 
 #include "broker/core/leases.hpp"
 #include "broker/core/lifecycle.hpp"
+#include "broker/core/losses.hpp"
 #include "broker/core/mutation.hpp"
+#include "broker/core/rounds.hpp"
 
 namespace fanmill::broker {
 namespace {
@@ -46,6 +48,15 @@ void take_from_lower(World& world, const Job& job, IndexRange claimed, AttemptTo
   }
 }
 
+// The ranges of a claim that can be.
+std::vector<IndexRange> known_of(const Job& job, const Claim& claim) {
+  std::vector<IndexRange> known;
+  for (const IndexRange& range : claim.unfinished)
+    if (!range.empty() && range.first < range.end() && range.end() <= job.fresh)
+      known.push_back(range);
+  return known;
+}
+
 }  // namespace
 
 void take_claims(World& world, Worker& worker, std::vector<Claim> claims) {
@@ -62,8 +73,7 @@ void take_claims(World& world, Worker& worker, std::vector<Claim> claims) {
     Job* job = world.job(claim.job);
     if (job == nullptr || worker.leases.contains(claim.token)) continue;
     RangeSet taken;
-    for (const IndexRange& range : claim.unfinished) {
-      if (range.empty() || range.end() < range.first || range.end() > job->fresh) continue;
+    for (const IndexRange& range : of_this_round(*job, known_of(*job, claim), claim.token)) {
       take_waiting(*job, range, claim.token, taken);
       if (!mutated(Mutation::kKeepLowestClaim))
         take_from_lower(world, *job, range, claim.token, taken);
@@ -104,9 +114,16 @@ void end_awaiting(World& world, Job& job) {
   for (const IndexRange& range : left) count += range.count;
   world.tell([&] {
     return name_of(job) + ": nobody has the last " + std::to_string(count) +
-           " tasks that may have been under way; they are dealt again";
+           " tasks that may have been under way";
   });
-  for (const IndexRange& range : left) free_tasks(world, job, range);
+  for (const IndexRange& range : left) {
+    if (!job.options.spec.at_most_once) {
+      free_tasks(world, job, range);
+      continue;
+    }
+    for (TaskIndex at = range.first; at < range.end(); at = at + 1)
+      end_unknown(world, job, at, nullptr, {});
+  }
 }
 
 void put_off_awaited(World& world, nanoseconds gap) {

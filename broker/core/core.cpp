@@ -6,6 +6,7 @@
 #include "broker/core/asking.hpp"
 #include "broker/core/delivery.hpp"
 #include "broker/core/fair_shares.hpp"
+#include "broker/core/halting.hpp"
 #include "broker/core/invariants.hpp"
 #include "broker/core/lifecycle.hpp"
 #include "broker/core/producers.hpp"
@@ -196,6 +197,7 @@ Duties Core::take_duties(MonoTime now) {
     Job* job = world.job(id);
     if (job == nullptr) continue;
     job->dirty = false;
+    halt_if_due(world, *job);
     place(world, *job);
     deliver(world, *job);
     say_credit(world, *job);

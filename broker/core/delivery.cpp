@@ -63,24 +63,30 @@ void acknowledge(World& world, Job& job, Reader& reader, std::uint64_t cursor) {
   if (job.options.forget_when_delivered) forget_until(world, job, cursor);
 }
 
+// What is recorded when it is asked for, and no more.
+bool is_snapshot(RowOrder order) {
+  return order == RowOrder::kRecorded || order == RowOrder::kFailures;
+}
+
 // The slice that holds the reader's next row, cut to begin with it; no record if it is not there
 // yet.
 Slice next_slice(const Job& job, const Reader& reader) {
-  if (reader.order == RowOrder::kRecorded && reader.sent >= reader.end) return {};
+  if (is_snapshot(reader.order) && reader.sent >= reader.end) return {};
   if (reader.order == RowOrder::kAsCompleted) {
     if (reader.sent < job.log_start || reader.sent - job.log_start >= job.log.size()) return {};
     return job.log[reader.sent - job.log_start];
   }
-  auto it = job.rows.upper_bound(reader.sent);
-  if (it != job.rows.begin()) {
+  const auto& rows = reader.order == RowOrder::kFailures ? job.failures : job.rows;
+  auto it = rows.upper_bound(reader.sent);
+  if (it != rows.begin()) {
     const Slice& slice = std::prev(it)->second;
     if (slice.range.contains(TaskIndex{reader.sent})) {
       const std::uint64_t past = reader.sent - slice.range.first.value;
       return {{TaskIndex{reader.sent}, slice.range.count - past}, slice.record};
     }
   }
-  const bool jumps = reader.order == RowOrder::kRecorded || mutated(Mutation::kOutOfOrderRows);
-  if (jumps && it != job.rows.end()) return it->second;
+  const bool jumps = is_snapshot(reader.order) || mutated(Mutation::kOutOfOrderRows);
+  if (jumps && it != rows.end()) return it->second;
   return {};
 }
 
@@ -104,6 +110,7 @@ void send_rows(World& world, Job& job, Reader& reader, const Producer& producer,
   rows.run_ns = record.run_ns;
   rows.tuples_bytes = tuples ? tuples->bytes : 0;
   rows.tuples_skip = tuples_skip;
+  rows.round = record.round;
   const std::uint64_t bytes = record.blob_bytes + rows.tuples_bytes;
   reader.sent = rows.next;
   reader.sent_ever = std::max(reader.sent_ever, reader.sent);
@@ -147,7 +154,32 @@ void add_rows(Job& job, IndexRange range, const std::shared_ptr<Record>& record)
     ++record->slices;
     if (job.order != RowOrder::kAsCompleted) job.rows.insert_or_assign(at.value, slice);
     if (job.order != RowOrder::kInput) job.log.push_back(slice);
+    if (record->outcome != Outcome::kSucceeded && !job.options.forget_when_delivered)
+      job.failures.insert_or_assign(at.value, slice);
     at = at + count;
+  }
+}
+
+void supersede_rows(Job& job, IndexRange range) {
+  auto it = job.rows.upper_bound(range.first.value);
+  if (it != job.rows.begin()) --it;
+  while (it != job.rows.end() && it->first < range.end().value) {
+    const Slice slice = it->second;
+    if (slice.range.end() <= range.first) {
+      ++it;
+      continue;
+    }
+    job.failures.erase(it->first);
+    it = job.rows.erase(it);
+    const auto keep = [&](TaskIndex from, TaskIndex to) {
+      if (from >= to) return;
+      const Slice left{{from, to - from}, slice.record};
+      job.rows.insert_or_assign(from.value, left);
+      if (slice.record->outcome != Outcome::kSucceeded)
+        job.failures.insert_or_assign(from.value, left);
+    };
+    keep(slice.range.first, range.first);
+    keep(range.end(), slice.range.end());
   }
 }
 
@@ -252,7 +284,8 @@ void on_gather(World& world, Producer& producer, const Gather& gather) {
   Reader& reader = known->second;
   reader.window = gather.window_bytes;
   reader.stalled = reader.ended_said = false;
-  reader.end = job->rows.empty() ? 0 : std::prev(job->rows.end())->second.range.end().value;
+  const auto& rows = gather.order == RowOrder::kFailures ? job->failures : job->rows;
+  reader.end = rows.empty() ? 0 : std::prev(rows.end())->second.range.end().value;
   world.touch(*job);
 }
 
@@ -282,6 +315,7 @@ static bool acknowledged_all(const Job& job, const Reader& reader) {
     case RowOrder::kAsCompleted:
       return job.all_done() && reader.acknowledged >= job.log_start + job.log.size();
     case RowOrder::kRecorded:
+    case RowOrder::kFailures:
       return reader.acknowledged >= reader.end;
   }
   return false;
@@ -291,7 +325,7 @@ bool all_acknowledged(const Job& job) {
   if (!job.all_done()) return false;
   if (!job.options.forget_when_delivered)
     return std::any_of(job.readers.begin(), job.readers.end(), [&job](const auto& entry) {
-      return entry.second.order != RowOrder::kRecorded && acknowledged_all(job, entry.second);
+      return !is_snapshot(entry.second.order) && acknowledged_all(job, entry.second);
     });
   if (!job.order) return false;
   return *job.order == RowOrder::kInput ? job.forgotten >= job.next_index
@@ -330,9 +364,8 @@ void deliver(World& world, Job& job) {
                       (mutated(Mutation::kEndBeforeAcknowledged) && job.all_done());
     if (!over || reader.ended_said) continue;
     reader.ended_said = true;
-    ToProducer end = JobEnded{job.id, job.counted()};
-    if (reader.order == RowOrder::kRecorded)
-      end = RowsEnded{job.id, reader.acknowledged, job.counted()};
+    ToProducer end = JobEnded{job.id, job.counted(), job.halted, job.rounds};
+    if (is_snapshot(reader.order)) end = RowsEnded{job.id, reader.acknowledged, job.counted()};
     world.send_after(producer->peer, session, std::move(end));
   }
 }

@@ -17,6 +17,8 @@ void drop_chunk(World& world, Job& job, const Chunk& chunk);
 
 // From the sink: a recorded slice waits for the readers; every task of a chunk has a record.
 void add_rows(Job& job, IndexRange range, const std::shared_ptr<Record>& record);
+// These rows, of a job that is kept, are history: those of the next round take their place.
+void supersede_rows(Job& job, IndexRange range);
 void chunk_finished(World& world, Job& job, Chunk& chunk);
 
 // Sends each reader what its window allows, and its end when that is due.

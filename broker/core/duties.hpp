@@ -61,6 +61,7 @@ struct PutState {
   TaskIndex horizon;           // no task from here on has been dealt
   std::string signature = {};  // of the function, as the job is bound to it
   std::uint64_t cancel_grace_ms{};
+  std::string halted = {};  // the policy by which it was cancelled, as a sentence
 };
 // What attempts at one task have come to so far, `token` being the last of them.
 struct PutCharge {
@@ -70,6 +71,7 @@ struct PutCharge {
   std::uint32_t crashes{};
   std::uint32_t losses{};
   AttemptToken token = {};
+  std::uint32_t refunded = {};
 };
 // Chunks of this push key before `sequence` are accepted.
 struct PutPush {
@@ -77,6 +79,22 @@ struct PutPush {
   std::string key;
   std::uint64_t sequence{};
   std::uint64_t tasks{};  // in them
+};
+// This task of a job that runs tasks at most once is `out` at a worker: from here on it may have
+// run. Or it has come back, and has not.
+struct PutDealt {
+  JobId job;
+  TaskIndex index;
+  bool out{};
+};
+// A new round of these tasks: what earlier records and charges say of them is history, and so are
+// successes under tokens up to `token`. Behind the record of this number.
+struct PutRound {
+  JobId job;
+  std::uint32_t round{};
+  std::vector<IndexRange> tasks;
+  AttemptToken token;
+  RecordId after;
 };
 struct DropChunk {
   JobId job;
@@ -91,7 +109,7 @@ struct DropJob {  // with all its chunks and records
   JobId job;
 };
 using StoreWrite = std::variant<PutJob, PutChunk, PutClose, PutRecord, PutState, PutCharge, PutPush,
-                                DropChunk, DropRecord, DropJob>;
+                                PutDealt, PutRound, DropChunk, DropRecord, DropJob>;
 
 // ---- messages: their blobs are named, and fetched from the store when they leave ----
 struct ChunkBytes {  // bytes [offset, offset + bytes) of the chunk that begins with task `chunk`

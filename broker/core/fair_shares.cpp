@@ -53,7 +53,8 @@ bool may_deal_fresh(const World& world, const Job& job) {
 
 bool may_deal(const World& world, const Job& job) {
   if (job.stands_still() && !mutated(Mutation::kDealPaused)) return false;
-  return !job.ready.empty() || may_deal_fresh(world, job);
+  return !job.ready.empty() || !job.alone_ready.empty() || !job.avoiding.empty() ||
+         may_deal_fresh(world, job);
 }
 
 void place(World& world, Job& job) {

@@ -4,12 +4,15 @@
 
 #include "broker/core/delivery.hpp"
 #include "broker/core/fair_shares.hpp"
+#include "broker/core/halting.hpp"
 
 namespace fanmill::broker {
 namespace {
 
 void check_worker(const World& world, const Worker& worker) {
   std::uint64_t tasks = 0;
+  std::uint64_t once = 0;  // tasks that run at most once
+  bool suspects = false;   // that ought to run alone
   std::uint64_t bytes = 0;
   std::uint64_t digest = 0;
   std::uint64_t number = 0;
@@ -25,8 +28,20 @@ void check_worker(const World& world, const Worker& worker) {
     bytes += lease.bytes;
     digest ^= digest_of(lease.token);
     by_job[lease.job] += lease.unfinished.count();
+    const auto of = world.jobs.find(lease.job);
+    if (of == world.jobs.end()) continue;
+    const Job& job = *of->second;
+    // A suspect has nobody beside it.
+    for (const IndexRange& range : lease.unfinished.ranges())
+      if (job.alone.count(range) > 0) suspects = true;
+    if (job.options.spec.at_most_once) {
+      FANMILL_ASSERT(lease.unfinished.count() == 1);
+      ++once;
+    }
   }
   FANMILL_ASSERT(tasks == worker.leased_tasks);
+  FANMILL_ASSERT(once <= worker.slots);
+  FANMILL_ASSERT((!worker.alone && !suspects) || (worker.leases.size() == 1 && tasks == 1));
   FANMILL_ASSERT(bytes == worker.leased_bytes);
   FANMILL_ASSERT(digest == worker.digest);
   FANMILL_ASSERT(number <= worker.leases_sent);
@@ -85,15 +100,22 @@ void check_tasks(const World& world, const Job& job) {
   }
   FANMILL_ASSERT(waiting == job.delayed.size());
   for (const IndexRange& range : job.ready.present(dealt))
-    FANMILL_ASSERT(job.done.count(range) == 0);
+    FANMILL_ASSERT(job.done.count(range) == 0 && job.alone.count(range) == 0);
+  for (const IndexRange& range : job.alone_ready.present(dealt))
+    FANMILL_ASSERT(job.done.count(range) == 0 && job.alone.contains(range) &&
+                   leased.intersection(range).empty());
+  for (const IndexRange& range : job.alone.present(dealt))
+    FANMILL_ASSERT(job.suspects.contains(range));
+  for (const std::uint64_t index : job.avoiding)
+    FANMILL_ASSERT(job.exceptions.at(index).avoids != 0 && job.exceptions.at(index).retry_at);
   for (const IndexRange& range : job.awaited.present(dealt))
     FANMILL_ASSERT(job.done.count(range) == 0 && job.ready.count(range) == 0);
   FANMILL_ASSERT(job.awaited.count() == job.awaited.count(dealt));
   FANMILL_ASSERT(job.awaited.empty() == !job.awaited_until);
   FANMILL_ASSERT(job.horizon_safe <= job.horizon);
   // No accepted task vanishes.
-  FANMILL_ASSERT(job.done.count() + job.ready.count() + waiting + leased_open +
-                     job.awaited.count() ==
+  FANMILL_ASSERT(job.done.count() + job.ready.count() + job.alone_ready.count() + waiting +
+                     leased_open + job.awaited.count() ==
                  job.fresh.value);
 }
 
@@ -122,6 +144,12 @@ void check_turns(const World& world) {
   FANMILL_ASSERT(slots == 0);
 }
 
+// No job goes on beyond its policy.
+void check_policies(const Job& job) {
+  if (job.dirty || job.cancelled || job.all_done()) return;
+  FANMILL_ASSERT(met_policy(job) == nullptr);
+}
+
 void check_chunks(const Job& job) {
   for (const auto& [first, chunk] : job.chunks) {
     FANMILL_ASSERT(first == chunk.first.value && chunk.range().end().value <= job.next_index);
@@ -142,6 +170,14 @@ void check_rows(const Job& job) {
       tasks += end - std::max(slice.range.first, forgotten);
     }
     FANMILL_ASSERT(tasks == job.done.count());  // no row is lost
+    std::uint64_t failures = 0;
+    for (const auto& [first, slice] : job.failures) {
+      const auto row = job.rows.find(first);
+      FANMILL_ASSERT(row != job.rows.end() && row->second.record == slice.record);
+      failures += slice.range.count;
+    }
+    FANMILL_ASSERT(job.options.forget_when_delivered ||
+                   failures == job.counts.terminal() - job.counts.succeeded);
   }
 }
 
@@ -174,6 +210,7 @@ void check_invariants(const World& world) {
   for (const auto& [id, job] : world.jobs) {
     check_tasks(world, *job);
     check_chunks(*job);
+    check_policies(*job);
     check_rows(*job);
     FANMILL_ASSERT(job->readers.size() <=
                    (job->options.forget_when_delivered ? 1 : limits::kReadersMax));

@@ -50,25 +50,56 @@ IndexRange Job::next_tasks(std::uint64_t most, bool fresh_too) const {
 }
 
 void Job::taken(IndexRange tasks) {
-  if (!ready.empty()) {
+  if (tasks.first < fresh) {
     ready.remove(tasks);
+    if (!alone_ready.empty()) alone_ready.remove(tasks);
   } else {
     FANMILL_ASSERT(tasks.first == fresh);
     fresh = tasks.end();
   }
 }
 
+void Job::make_ready(IndexRange tasks) {
+  if (alone.empty()) {
+    ready.add(tasks);
+    return;
+  }
+  for (const IndexRange& range : alone.present(tasks)) alone_ready.add(range);
+  for (const IndexRange& range : alone.absent(tasks)) ready.add(range);
+}
+
+void Job::clear_suspicion(IndexRange tasks) {
+  std::vector<IndexRange> once = suspects.present(tasks);
+  for (const IndexRange& range : alone.present(tasks)) {
+    for (const IndexRange& waits : alone_ready.present(range)) ready.add(waits);
+    alone_ready.remove(range);
+  }
+  for (const IndexRange& range : once)
+    for (const IndexRange& only : alone.absent(range)) suspects.remove(only);
+  alone.remove(tasks);
+}
+
+void Job::forget_suspicion(IndexRange tasks) {
+  if (suspects.empty()) return;
+  suspects.remove(tasks);
+  alone.remove(tasks);
+  alone_ready.remove(tasks);
+}
+
 void Job::forget_delay(std::map<std::uint64_t, History>::iterator exception) {
   if (!exception->second.retry_at) return;
   delayed.erase({*exception->second.retry_at, exception->first});
   exception->second.retry_at.reset();
+  if (exception->second.avoids == 0) return;
+  exception->second.avoids = 0;
+  avoiding.erase(exception->first);
 }
 
 void Job::move_due_retries(MonoTime now) {
   while (!delayed.empty() && delayed.begin()->first <= now) {
     const std::uint64_t index = delayed.begin()->second;
     forget_delay(exceptions.find(index));
-    ready.add({TaskIndex{index}, 1});
+    make_ready({TaskIndex{index}, 1});
   }
 }
 

@@ -1,8 +1,7 @@
 // What the broker knows of one job. The state of its tasks is kept in sets:
 //
-//   [0, fresh)           dealt at least once; each is in `done`, `ready`, `delayed`, `awaited` or
-//   in
-//                        a lease
+//   [0, fresh)           dealt at least once; each is in `done`, `ready`, `alone_ready`, `delayed`,
+//                        `awaited` or in a lease
 //   [fresh, next_index)  accepted, never dealt
 //
 // and what is peculiar to single tasks (attempts that failed) in one map of exceptions. A task that
@@ -26,6 +25,7 @@
 #include "proto/clock.hpp"
 #include "proto/limits.hpp"
 #include "proto/messages.hpp"
+#include "proto/range_set.hpp"
 #include "proto/tuple_digest.hpp"
 
 namespace fanmill::broker {
@@ -48,8 +48,10 @@ struct History {
   std::uint32_t crashes{};
   std::uint32_t losses{};
   AttemptToken charged = {};         // the last attempt of these
+  std::uint32_t refunded{};          // losses whose worker came back
   std::optional<MonoTime> retry_at;  // it waits in `delayed`
-  std::uint32_t attempt() const { return 1 + failures + crashes + losses; }
+  std::uint64_t avoids{};            // digest of the host that it waits to run elsewhere than; or 0
+  std::uint32_t attempt() const { return 1 + failures + crashes + losses + refunded; }
 };
 
 // A recorded batch, kept while rows of it may have to be sent.
@@ -65,6 +67,7 @@ struct Record {
   std::uint64_t run_ns{};
   std::uint64_t blob_bytes{};
   std::uint32_t slices{};  // not yet acknowledged
+  std::uint32_t round{};   // 0 for the first
 };
 
 struct Slice {
@@ -101,6 +104,7 @@ struct Job {
   std::optional<MonoTime> owner_gone_at;
   bool closed = false;
   bool cancelled = false;
+  std::string halted;   // the policy by which it was, as a sentence; else empty
   bool paused = false;  // its producer is gone for too long
   bool held = false;    // somebody paused it
   bool stands_still() const { return paused || held; }
@@ -124,6 +128,11 @@ struct Job {
   TaskIndex fresh;
   IndexSet ready;
   IndexSet done;
+  // ---- suspects (losses.hpp) ----
+  IndexSet suspects;     // a worker was lost that had them, and may have died of them
+  IndexSet alone;        // of these, twice: each runs alone at its worker
+  IndexSet alone_ready;  // of these, to be dealt
+  SessionId clearing;    // the worker that gets nothing more until one of them can run there
   std::map<std::uint64_t, History> exceptions;
   std::set<std::pair<MonoTime, std::uint64_t>> delayed;
   // May have been dealt in an earlier life of the broker: whoever has them is to say so until then.
@@ -134,10 +143,19 @@ struct Job {
   std::uint64_t horizon{};
   std::uint64_t horizon_write{};
   std::uint64_t horizon_safe{};
-  std::uint64_t bound_write{};  // says to which signature it is bound
+  std::uint64_t bound_write{};       // says to which signature it is bound
+  std::set<std::uint64_t> avoiding;  // of these, whom a worker of another host may have at once
   std::uint64_t leased{};
   std::string signature;  // of the function as this job is bound to it; may be empty
   JobCounts counts;       // `running` is filled in when asked for
+
+  // ---- rounds (rounds.hpp) ----
+  std::uint32_t rounds{};  // behind the first
+  struct Fence {
+    RangeSet tasks;      // of one round
+    AttemptToken token;  // the last one of those before
+  };
+  std::vector<Fence> fences;
 
   // ---- measures ----
   bool measured = false;
@@ -154,8 +172,9 @@ struct Job {
   // ---- rows ----
   std::uint64_t records{};
   std::uint64_t unacknowledged_bytes{};
-  std::map<std::uint64_t, Slice> rows;  // by first task, unless forgotten as acknowledged
-  std::deque<Slice> log;                // in the order of recording; log[0] has position log_start
+  std::map<std::uint64_t, Slice> rows;      // by first task, unless forgotten as acknowledged
+  std::map<std::uint64_t, Slice> failures;  // of these, what did not succeed, of a job that is kept
+  std::deque<Slice> log;  // in the order of recording; log[0] has position log_start
   std::uint64_t log_start{};
   // Of a job that forgets what is delivered: the only order it still can be read in, up to where
   // rows were acknowledged (a cursor), and up to where they were ever sent.
@@ -173,14 +192,19 @@ struct Job {
   bool stopped = false;          // the workers were told that it is over
 
   bool all_done() const { return closed && counts.terminal() == next_index; }
-  bool has_work() const { return !ready.empty() || fresh.value < next_index; }
+  bool has_work() const {
+    return !ready.empty() || fresh.value < next_index || !alone_ready.empty();
+  }
 
   Chunk* chunk_of(TaskIndex index);
   std::uint32_t attempt_of(TaskIndex index) const;
   // Up to `most` tasks that may be dealt next, of one chunk and one attempt: those that came back
   // first, by index. Empty if there are none. `fresh_too`: also such as were never dealt.
   IndexRange next_tasks(std::uint64_t most, bool fresh_too) const;
-  void taken(IndexRange tasks);  // what next_tasks() gave is dealt now
+  void taken(IndexRange tasks);             // what next_tasks() gave is dealt now
+  void make_ready(IndexRange tasks);        // none of which is held, waits or has a record
+  void clear_suspicion(IndexRange tasks);   // of one loss
+  void forget_suspicion(IndexRange tasks);  // they have a record
   // Tasks that wait in `delayed` no longer do.
   void forget_delay(std::map<std::uint64_t, History>::iterator exception);
   void move_due_retries(MonoTime now);

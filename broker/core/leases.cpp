@@ -101,6 +101,7 @@ double shrink(World& world, Worker& worker, HeldLease& lease,
     worker.digest ^= digest_of(lease.token);
     worker.leased_bytes -= lease.bytes;
     worker.leases.erase(AttemptToken(lease.token));
+    if (worker.leases.empty()) worker.alone = false;
   }
   world.touch(worker);
   return refunded;
@@ -113,7 +114,12 @@ void free_tasks(World& world, Job& job, IndexRange tasks) {
     record_cancelled(world, job, unfinished);
     return;
   }
-  for (const IndexRange& range : unfinished) job.ready.add(range);
+  for (const IndexRange& range : unfinished) {
+    job.make_ready(range);
+    if (!job.options.spec.at_most_once) continue;
+    for (TaskIndex at = range.first; at < range.end(); at = at + 1)
+      world.write(PutDealt{job.id, at, false});
+  }
   world.work_appeared = true;
   world.touch(job);
 }
@@ -145,6 +151,7 @@ void move_lease(World& world, Worker& from, Worker& to, AttemptToken token) {
   if (job != nullptr) put_in_share(to, *job, lease);
   lease.number = 0;
   to.leases.insert(std::move(node));
+  to.alone = to.alone || from.alone;
 }
 
 }  // namespace fanmill::broker

@@ -114,6 +114,8 @@ void cancel_job(World& world, Job& job, std::uint64_t grace_ms, const std::strin
       unfinished.add(range);
     for (const IndexRange& range : job.ready.present({TaskIndex{}, job.next_index}))
       unfinished.add(range);
+    for (const IndexRange& range : job.alone_ready.present({TaskIndex{}, job.next_index}))
+      unfinished.add(range);
     for (const auto& [at, index] : job.delayed) unfinished.add({TaskIndex{index}, 1});
     if (job.fresh.value < job.next_index)
       unfinished.add({job.fresh, job.next_index - job.fresh.value});

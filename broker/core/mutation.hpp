@@ -29,6 +29,16 @@ enum class Mutation : std::uint8_t {
   kSkipDigestComparison,   // heartbeats renew whatever the broker believes, lost leases included
   kForgetRetryAfterCrash,  // a crashed task below its limit is never dealt again
   kForgetLostLeases,       // the tasks of a lost worker are not dealt again
+  kKeepLossCharges,        // a worker that comes back is not refunded
+  kDealLostAtOnce,         // a task that ran at a lost worker is dealt again at once
+  kSuspectsTogether,       // suspects run beside others
+  kRepeatAtMostOnce,       // what may have run is dealt again although it must not
+  kDealAheadAtMostOnce,    // such tasks are dealt to busy slots
+  // -- policies --
+  kIgnoreHalt,  // a job's halt policy is not looked at
+  // -- rounds --
+  kRetrySucceeded,    // a retry takes tasks that have succeeded along
+  kForgetRoundFence,  // a success of an earlier round counts in a later one
   // -- flow --
   kCreditAsDelta,  // every credit message is added to what was there
   kExceedCredit,   // leases go beyond the worker's credit

@@ -125,6 +125,12 @@ void on_open(World& world, Producer& producer, const OpenJob& open) {
     refuse(world, producer, {}, {}, ErrorCode::kUsage, "a job needs a key");
     return;
   }
+  if (open.options.spec.at_most_once && open.options.retries > 0) {
+    refuse(world, producer, open.key, {}, ErrorCode::kUsage,
+           "a task that runs at most once is not tried again: leave out --retries or "
+           "--at-most-once");
+    return;
+  }
   const auto known = world.job_of_key.find(open.key);
   if (known != world.job_of_key.end()) {
     Job& job = *world.job(known->second);

@@ -33,6 +33,11 @@ struct RecoveredJob {
   std::vector<RecoveredRecord> records;  // by number
   std::map<std::uint64_t, PutCharge> charges;
   std::map<std::string, PutPush> pushes;  // by key
+  std::vector<TaskIndex> dealt;           // and out, of a job that runs tasks at most once
+  std::vector<PutRound> rounds;           // by number
+
+  // Of what this record says of tasks, what no later round has made history.
+  std::vector<IndexRange> valid_now(const PutRecord& record) const;
 };
 
 struct Recovered {

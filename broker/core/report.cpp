@@ -58,6 +58,7 @@ class Document {
 // ---- jobs ----
 
 const char* state_of(const Job& job) {
+  if (!job.halted.empty()) return "halted";
   if (job.cancelled) return "cancelled";
   if (job.all_done()) return job.counts.failed + job.counts.dead_lettered > 0 ? "failed" : "done";
   if (job.stands_still()) return "paused";
@@ -102,6 +103,8 @@ const char* text_of(RowOrder order) {
       return "completed";
     case RowOrder::kRecorded:
       return "recorded";
+    case RowOrder::kFailures:
+      return "failures";
   }
   return "";
 }
@@ -134,7 +137,7 @@ void put_readers(Document& to, const World& world, const Job& job) {
 }
 
 void put_job(Document& to, const World& world, const Job& job, bool at_length) {
-  constexpr std::size_t kKeys = 22;
+  constexpr std::size_t kKeys = 24;
   constexpr std::size_t kMoreKeys = 3;
   const JobOptions& options = job.options;
   const JobCounts counts = job.counted();
@@ -151,6 +154,8 @@ void put_job(Document& to, const World& world, const Job& job, bool at_length) {
   to.key("names").texts(options.spec.names);
   to.key("state").text(state_of(job));
   to.key("reason").text(reason_of(world, job));
+  to.key("halted").text(job.halted);
+  to.key("rounds").number(job.rounds + 1);
   to.key("priority").integer(options.priority);
   to.key("where").labels(options.where);
   to.key("age_ms").ms(world.now - job.opened_at);

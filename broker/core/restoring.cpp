@@ -52,6 +52,7 @@ class Restoring {
     job_.held = from_.state.held;
     job_.order = from_.state.order;
     job_.signature = from_.state.signature;
+    job_.halted = from_.state.halted;
     job_.horizon = job_.horizon_safe = from_.state.horizon.value;
     job_.next_index = from_.next_index;
     job_.accepted_bytes = from_.accepted_bytes;
@@ -85,7 +86,7 @@ class Restoring {
         return wrong("record " + std::to_string(job_.records) + " is missing");
       if (mutated(Mutation::kForgetRecords)) continue;
       std::uint64_t count = 0;
-      for (const IndexRange& range : put.valid) {
+      for (const IndexRange& range : from_.valid_now(put)) {
         if (range.empty() || range.count > job_.next_index ||
             range.first.value > job_.next_index - range.count)
           return wrong("record " + std::to_string(put.record.value) + " is of no task of it");
@@ -116,6 +117,7 @@ class Restoring {
     record->values_bytes = put.values_bytes;
     record->run_ns = put.run_ns;
     record->blob_bytes = recovered.blob_bytes;
+    record->round = job_.rounds;
     for (const IndexRange& range : put.valid) {
       if (!job_.options.rows_with_tuples) {
         add_rows(job_, range, record);
@@ -160,12 +162,14 @@ class Restoring {
   void rows() {
     if (mutated(Mutation::kForgetRecords)) return;
     for (RecoveredRecord& record : from_.records) {
+      begin_rounds(record.put.record);
       if (record.dropped) {
         for (const IndexRange& range : record.put.valid) delivered(range);
       } else {
         rows_of(record);
       }
     }
+    begin_rounds({job_.records + 1});
     if (!job_.options.forget_when_delivered || !job_.order) return;
     if (job_.order == RowOrder::kInput) {
       job_.forgotten = forgotten_;
@@ -180,13 +184,35 @@ class Restoring {
                          : job_.log_start + job_.log.size();
   }
 
+  // Those that began before this record was made.
+  void begin_rounds(RecordId next) {
+    while (job_.rounds < from_.rounds.size() && from_.rounds[job_.rounds].after < next) {
+      const PutRound& round = from_.rounds[job_.rounds++];
+      Job::Fence fence{{}, round.token};
+      for (const IndexRange& range : round.tasks) {
+        supersede_rows(job_, range);
+        fence.tasks.add(range);
+      }
+      job_.fences.push_back(std::move(fence));
+    }
+  }
+
   void tasks() {
     const IndexRange all{TaskIndex{}, job_.next_index};
     job_.fresh = {std::min(job_.horizon, job_.next_index)};
     const std::vector<IndexRange> recorded = job_.done.present(all);
     if (!recorded.empty()) job_.fresh = std::max(job_.fresh, recorded.back().end());
+    for (const TaskIndex dealt : from_.dealt)
+      if (dealt.value < job_.next_index) job_.fresh = std::max(job_.fresh, dealt + 1);
+    // Of tasks that run at most once the store knows which are out.
+    const bool known = job_.options.spec.at_most_once || mutated(Mutation::kNoAwaiting);
     for (const IndexRange& range : job_.done.absent({TaskIndex{}, job_.fresh.value}))
-      (mutated(Mutation::kNoAwaiting) ? job_.ready : job_.awaited).add(range);
+      (known ? job_.ready : job_.awaited).add(range);
+    for (const TaskIndex dealt : from_.dealt) {
+      if (dealt >= job_.fresh || job_.done.contains(dealt)) continue;
+      job_.ready.remove({dealt, 1});
+      job_.awaited.add({dealt, 1});
+    }
     for (auto& [first, chunk] : job_.chunks) chunk.unfinished -= job_.done.count(chunk.range());
   }
 
@@ -198,6 +224,7 @@ class Restoring {
       history.failures = std::min(charge.failures, job_.options.retries);
       history.crashes = charge.crashes;
       history.losses = charge.losses;
+      history.refunded = charge.refunded;
       history.charged = charge.token;
     }
   }

@@ -5,10 +5,13 @@
 
 #include "broker/core/claims.hpp"
 #include "broker/core/delivery.hpp"
+#include "broker/core/eligibility.hpp"
 #include "broker/core/fair_shares.hpp"
 #include "broker/core/leases.hpp"
+#include "broker/core/losses.hpp"
 #include "broker/core/mutation.hpp"
 #include "broker/core/recalls.hpp"
+#include "broker/core/rounds.hpp"
 #include "broker/core/workers.hpp"
 #include "proto/result_batch.hpp"
 
@@ -92,6 +95,7 @@ void record(World& world, Job& job, Ending ending) {
   kept->values_bytes = ending.values_bytes;
   kept->run_ns = ending.run_ns;
   kept->blob_bytes = ending.blob.size();
+  kept->round = job.rounds;
   job.unacknowledged_bytes += kept->blob_bytes;
 
   count_ending(job.counts, ending.outcome, ending.dead_lettered, sum(ending.valid));
@@ -102,6 +106,7 @@ void record(World& world, Job& job, Ending ending) {
     job.done.add(range);
     if (!job.ready.empty()) job.ready.remove(range);
     if (job.awaited_until) forget_awaited(job, range);
+    job.forget_suspicion(range);
     if (!job.exceptions.empty()) {
       auto it = job.exceptions.lower_bound(range.first.value);
       while (it != job.exceptions.end() && it->first < range.end().value) {
@@ -133,14 +138,6 @@ Ending ending_of(const Worker& worker, const Results& results, std::uint32_t att
           blob};
 }
 
-// The store knows what attempts have come to before anybody hears of it.
-void write_charge(World& world, const Job& job, std::uint64_t index, History& history,
-                  AttemptToken token) {
-  history.charged = token;
-  world.write(PutCharge{job.id, TaskIndex{index}, history.failures, history.crashes, history.losses,
-                        token});
-}
-
 // Exponential backoff with full jitter, drawn from what names the attempt: the same in every
 // replay.
 MonoTime retry_time(const World& world, const Job& job, std::uint64_t index, std::uint32_t tries) {
@@ -150,6 +147,13 @@ MonoTime retry_time(const World& world, const Job& job, std::uint64_t index, std
       digest_of({tries, world.config.seed ^ (job.id.value * 0x9e3779b97f4a7c15U) ^ index});
   return world.now +
          nanoseconds(static_cast<std::int64_t>(drawn % static_cast<std::uint64_t>(most.count())));
+}
+
+// It waits where others do not see it, and is dealt again from then on.
+void put_off(World& world, Job& job, TaskIndex index, History& history, MonoTime until) {
+  history.retry_at = until;
+  job.delayed.insert({until, index.value});
+  world.timers.arm(until, TimerKind::kJob, job.id.value);
 }
 
 void on_failure(World& world, Job& job, Ending ending, const std::vector<IndexRange>& valid) {
@@ -164,10 +168,8 @@ void on_failure(World& world, Job& job, Ending ending, const std::vector<IndexRa
           final.add({at, 1});
           continue;
         }
-        write_charge(world, job, at.value, history, ending.token);
-        history.retry_at = retry_time(world, job, at.value, history.failures);
-        job.delayed.insert({*history.retry_at, at.value});
-        world.timers.arm(*history.retry_at, TimerKind::kJob, job.id.value);
+        write_charge(world, job, at, history, ending.token);
+        put_off(world, job, at, history, retry_time(world, job, at.value, history.failures));
       }
     }
     ending.valid = final.ranges();
@@ -186,21 +188,41 @@ void tell_readers(World& world, const Job& job, TaskIndex index, Outcome outcome
   }
 }
 
+std::uint32_t crash_limit_of(const Job& job) {
+  if (job.options.spec.at_most_once && !mutated(Mutation::kRepeatAtMostOnce)) return 1;
+  return job.options.crash_limit == 0 ? limits::kCrashLimit : job.options.crash_limit;
+}
+
+bool another_host_may(const World& world, const Job& job, const Worker& crashed) {
+  return std::any_of(world.by_load.begin(), world.by_load.end(), [&](const auto& entry) {
+    const Worker& worker = *std::get<2>(entry);
+    return worker.host != crashed.host && can_run(worker, job);
+  });
+}
+
 void on_crash(World& world, Job& job, Ending ending, TaskIndex index, const Worker& worker,
               const Blob& blob) {
   History& history = job.exceptions[index.value];
   ++history.crashes;
-  const std::uint32_t limit =
-      job.options.crash_limit == 0 ? limits::kCrashLimit : job.options.crash_limit;
+  const std::uint32_t limit = crash_limit_of(job);
   if (history.crashes >= limit) {
     ending.valid = {{index, 1}};
     ending.dead_lettered = true;
     record(world, job, std::move(ending));
     return;
   }
-  write_charge(world, job, index.value, history, ending.token);
+  write_charge(world, job, index, history, ending.token);
   tell_readers(world, job, index, Outcome::kCrashed, history.crashes, limit, worker, blob);
-  if (!mutated(Mutation::kForgetRetryAfterCrash)) free_tasks(world, job, {index, 1});
+  if (mutated(Mutation::kForgetRetryAfterCrash)) return;
+  if (!another_host_may(world, job, worker)) {
+    free_tasks(world, job, {index, 1});
+    return;
+  }
+  // Only a preference: after a while this host may have it too.
+  history.avoids = digest_of_host(worker.host);
+  job.avoiding.insert(index.value);
+  put_off(world, job, index, history, world.now + limits::kAvoidHostFor);
+  world.work_appeared = true;
 }
 
 }  // namespace
@@ -217,6 +239,13 @@ void count_ending(JobCounts& counts, Outcome outcome, bool dead_lettered, std::u
   }
 }
 
+void write_charge(World& world, const Job& job, TaskIndex index, History& history,
+                  AttemptToken token) {
+  history.charged = token;
+  world.write(PutCharge{job.id, index, history.failures, history.crashes, history.losses, token,
+                        history.refunded});
+}
+
 void record_cancelled(World& world, Job& job, const std::vector<IndexRange>& tasks) {
   if (tasks.empty()) return;
   Ending ending;
@@ -226,39 +255,59 @@ void record_cancelled(World& world, Job& job, const std::vector<IndexRange>& tas
   record(world, job, std::move(ending));
 }
 
-void charge_loss(World& world, Job& job, TaskIndex index, const Worker& worker,
-                 AttemptToken token) {
-  if (job.cancelled) {
-    free_tasks(world, job, {index, 1});
-    return;
-  }
-  History& history = job.exceptions[index.value];
-  ++history.losses;
-  if (history.losses < limits::kLossLimit && !mutated(Mutation::kLoseAtOnce)) {
-    write_charge(world, job, index.value, history, token);
-    free_tasks(world, job, {index, 1});
-    return;
-  }
+namespace {
+
+void record_lost(World& world, Job& job, TaskIndex index, std::string worker, AttemptToken token,
+                 std::uint32_t attempt, bool dead_lettered, std::string message) {
   ResultColumns columns;
-  columns.failures.push_back({ErrorCode::kWorkerLost,
-                              "worker " + worker.name + " on host " + worker.host +
-                                  " was lost while it ran this task, as " +
-                                  std::to_string(history.losses - 1) + " workers before it",
-                              -1,
-                              0,
-                              {}});
+  columns.failures.push_back({ErrorCode::kWorkerLost, std::move(message), -1, 0, {}});
   std::string blob;
   append_columns(blob, columns);
   Ending ending;
   ending.batch = {index, 1};
   ending.valid = {{index, 1}};
   ending.outcome = Outcome::kWorkerLost;
-  ending.dead_lettered = true;
+  ending.dead_lettered = dead_lettered;
   ending.token = token;
-  ending.attempt = history.attempt() - 1;
-  ending.worker = worker.label;
+  ending.attempt = attempt;
+  ending.worker = std::move(worker);
   ending.blob = Blob::from(std::move(blob));
   record(world, job, std::move(ending));
+}
+
+}  // namespace
+
+void end_unknown(World& world, Job& job, TaskIndex index, const Worker* worker,
+                 AttemptToken token) {
+  const std::string who =
+      worker == nullptr ? "its worker" : "worker " + worker->name + " on host " + worker->host;
+  record_lost(world, job, index, worker == nullptr ? "" : worker->label, token,
+              job.attempt_of(index), false,
+              who + " was lost with this task, which may have run; it runs at most once");
+}
+
+void charge_loss(World& world, Job& job, TaskIndex index, const Worker& worker, AttemptToken token,
+                 nanoseconds wait) {
+  if (job.cancelled) {
+    free_tasks(world, job, {index, 1});
+    return;
+  }
+  History& history = job.exceptions[index.value];
+  ++history.losses;
+  if (history.losses >= limits::kLossLimit || mutated(Mutation::kLoseAtOnce)) {
+    record_lost(world, job, index, worker.label, token, history.attempt() - 1, true,
+                "worker " + worker.name + " on host " + worker.host +
+                    " was lost while it ran this task, as " + std::to_string(history.losses - 1) +
+                    " workers before it");
+    return;
+  }
+  write_charge(world, job, index, history, token);
+  if (mutated(Mutation::kDealLostAtOnce)) {
+    free_tasks(world, job, {index, 1});
+    return;
+  }
+  put_off(world, job, index, history, world.now + wait);
+  world.touch(job);
 }
 
 namespace {
@@ -327,6 +376,7 @@ void on_results(World& world, Worker& worker, const Results& results, const Blob
   std::vector<IndexRange> valid;
   if (results.outcome == Outcome::kSucceeded) {
     valid = mutated(Mutation::kRecordTwice) ? std::vector{batch} : job->done.absent(batch);
+    if (!job->fences.empty()) valid = of_this_round(*job, std::move(valid), results.token);
   } else {
     if (mutated(Mutation::kAcceptStaleFailure)) held = {batch};
     for (const IndexRange& range : held)

@@ -6,6 +6,7 @@
 #include "broker/core/mutation.hpp"
 #include "broker/core/pausing.hpp"
 #include "broker/core/report.hpp"
+#include "broker/core/rounds.hpp"
 #include "proto/job_id.hpp"
 
 namespace fanmill::broker {
@@ -18,6 +19,8 @@ Result<void> check(World& world, const std::vector<JobId>& ids, Steering action)
       return fail(ErrorCode::kNotFound, "no job " + to_text(id) + " at this broker");
     if (action == Steering::kForget && !job->all_done())
       return fail(ErrorCode::kConflict, "job " + to_text(id) + " has not ended: cancel it first");
+    if (action == Steering::kRetry)
+      if (auto ok = check_retry(*job); !ok) return ok;
   }
   return {};
 }
@@ -39,6 +42,9 @@ void apply(World& world, const Producer& producer, Job& job, const Steer& steer)
       return;
     case Steering::kClose:
       close_job(world, job, producer.who());
+      return;
+    case Steering::kRetry:
+      retry(world, job, steer.outcomes == 0 ? Steer::kAllFailures : steer.outcomes, producer.who());
       return;
     case Steering::kForget:
       world.tell([&] { return name_of(job) + " forgotten by " + producer.who(); });

@@ -52,6 +52,24 @@ double filled_by_others(const Worker& worker, const Share* share, const Job& job
   return std::max(0.0, filled - (share == nullptr ? 0 : share->fill));
 }
 
+// Whether another worker is emptied for a suspect of this job.
+bool clears_elsewhere(const World& world, const Job& job, const Worker& worker) {
+  const auto it = world.worker_at.find(job.clearing);
+  if (it == world.worker_at.end() || it->second == &worker) return false;
+  return it->second->may_be_given() && it->second->clearing == job.id;
+}
+
+// Whether it has something for this worker beside tasks that anybody may have: a suspect, or a task
+// that crashed at another host.
+bool has_for(const World& world, const Job& job, const Worker& worker) {
+  if (!job.alone_ready.empty() && (worker.leases.empty() || !clears_elsewhere(world, job, worker)))
+    return true;
+  if (job.avoiding.empty()) return false;
+  const std::uint64_t host = digest_of_host(worker.host);
+  return std::any_of(job.avoiding.begin(), job.avoiding.end(),
+                     [&](std::uint64_t index) { return job.exceptions.at(index).avoids != host; });
+}
+
 // What a job wants of a worker.
 struct Want {
   bool enough = true;     // it has here what belongs here: it is passed over
@@ -60,6 +78,9 @@ struct Want {
 };
 
 Want wanted(const World& world, Worker& worker, const Job& job) {
+  if (job.ready.empty() && !may_deal_fresh(world, job) && !has_for(world, job, worker)) return {};
+  const bool once = job.options.spec.at_most_once && !mutated(Mutation::kDealAheadAtMostOnce);
+  if (once && worker.leased_tasks >= worker.slots) return {};
   const Share* share = worker.find_share(job.id);
   const std::uint64_t leased = share == nullptr ? 0 : share->leased;
   const Pace pace = guided(world, job);
@@ -81,6 +102,7 @@ Want wanted(const World& world, Worker& worker, const Job& job) {
         worker.credit.tasks > worker.used.tasks ? worker.credit.tasks - worker.used.tasks : 0;
     tasks = std::min(tasks, credit);
   }
+  if (once) tasks = std::min<std::uint64_t>(tasks, 1);
   return {false, tasks, true};
 }
 
@@ -143,7 +165,10 @@ void send_lease(World& world, Worker& worker, Job& job, const Cut& cut) {
     share.bound = true;
   }
   // A lease must not overtake an earlier one of the same session.
-  const bool covered = horizon_covers(world, job, cut.tasks.end());
+  // That it may have run must be known before it can.
+  const bool once = job.options.spec.at_most_once;
+  if (once) world.write(PutDealt{job.id, cut.tasks.first, true});
+  const bool covered = !once && horizon_covers(world, job, cut.tasks.end());
   const bool durable = cut.chunk->write <= world.durable && worker.after_until <= world.durable &&
                        job.bound_write <= world.durable && covered;
   if (!durable) worker.after_until = world.writes;
@@ -155,6 +180,51 @@ void send_lease(World& world, Worker& worker, Job& job, const Cut& cut) {
   auto& queue = durable || mutated(Mutation::kLeaseBeforeDurable) ? world.duties.send_now
                                                                   : world.duties.send_after;
   queue.push_back(std::move(out));
+}
+
+// A suspect of this job runs alone: at a worker that holds nothing, or that is given nothing more
+// until then. True: it was dealt.
+bool deal_alone(World& world, Worker& worker, Job& job) {
+  if (!worker.leases.empty()) {
+    if (!clears_elsewhere(world, job, worker)) {
+      job.clearing = worker.session;
+      worker.clearing = job.id;
+    }
+    return false;
+  }
+  if (worker.used.tasks >= worker.credit.tasks) return false;
+  Cut cut;
+  cut.tasks = job.alone_ready.next_run({}, 1);
+  cut.chunk = job.chunk_of(cut.tasks.first);
+  cut.slice = cut.chunk->table.slice(cut.tasks.first - cut.chunk->first, 1);
+  worker.clearing.reset();
+  worker.alone = !mutated(Mutation::kSuspectsTogether);
+  bind_to(world, job, worker);
+  send_lease(world, worker, job, cut);
+  place(world, job);
+  world.touch(job);
+  return true;
+}
+
+// It is being emptied for a suspect that is still there.
+bool clears(const World& world, Worker& worker) {
+  if (!worker.clearing) return false;
+  const auto it = world.jobs.find(*worker.clearing);
+  const bool still = it != world.jobs.end() && !it->second->alone_ready.empty() &&
+                     may_deal(world, *it->second) && can_run(worker, *it->second);
+  if (!still) worker.clearing.reset();
+  return still;
+}
+
+// Tasks that crashed elsewhere need wait no longer.
+void take_avoiding(Job& job, const Worker& worker) {
+  const std::uint64_t host = digest_of_host(worker.host);
+  for (auto it = job.avoiding.begin(); it != job.avoiding.end();) {
+    const auto exception = job.exceptions.find(*it++);
+    if (exception->second.avoids == host) continue;
+    job.forget_delay(exception);
+    job.make_ready({TaskIndex{exception->first}, 1});
+  }
 }
 
 // A job of which nothing is known may have tasks that never end: beside others it gets its part of
@@ -216,13 +286,21 @@ Choice choose(const World& world, Worker& worker) {
 
 // Gives the worker one lease of the job whose turn it is; false if there is none for it.
 bool serve(World& world, Worker& worker) {
-  if (!worker.may_be_given()) return false;
+  if (!worker.may_be_given() || worker.alone) return false;
+  if (clears(world, worker))
+    return worker.leases.empty() && deal_alone(world, worker, *world.job(*worker.clearing));
   const Choice choice = choose(world, worker);
   if (choice.job == nullptr) return false;
   Job& job = *choice.job;
   // First: what is asked back is not to run before what is dealt now.
   if (choice.want.has_room) recall_lower(world, worker, job.options.priority);
   if (choice.want.tasks == 0) return false;
+  if (!job.avoiding.empty()) take_avoiding(job, worker);
+  if (!job.alone_ready.empty()) {
+    if (worker.leases.empty()) return deal_alone(world, worker, job);
+    const bool cleared = deal_alone(world, worker, job) || worker.clearing.has_value();
+    if (cleared || (job.ready.empty() && !may_deal_fresh(world, job))) return false;
+  }
   const Cut cut = cut_next(world, worker, job, choice.want.tasks);
   if (cut.tasks.empty()) {
     worker.stuffed = true;
@@ -326,6 +404,7 @@ void recall_for_idle(World& world) {
     const bool has_credit =
         worker->used.tasks < worker->credit.tasks && (!worker->stuffed || worker->leases.empty());
     if (worker->leased_tasks >= worker->slots || !has_credit || worker->lines.empty()) continue;
+    if (worker->alone || worker->clearing) continue;
     const auto same = [&](const std::vector<Line*>* lines) { return *lines == worker->lines; };
     if (std::any_of(tried, tried + tries, same)) continue;
     if (recall_for(world, *worker)) return;

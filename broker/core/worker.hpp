@@ -2,7 +2,9 @@
 // heard.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -52,6 +54,11 @@ struct Fill {
   std::uint64_t tasks{};
   double fill{};
 };
+
+// Hosts are compared by it.
+inline std::uint64_t digest_of_host(const std::string& host) {
+  return std::max<std::uint64_t>(1, std::hash<std::string>{}(host));
+}
 
 struct Line;
 
@@ -112,6 +119,10 @@ struct Worker {
   std::uint32_t recalls{};
   std::uint32_t recalls_out{};
   MonoTime recall_not_before;
+
+  // ---- suspects (losses.hpp) ----
+  bool alone = false;             // it holds one, and is given nothing beside it
+  std::optional<JobId> clearing;  // it is given nothing until one of this job can run here
 
   bool dirty = false;           // something changed since it was last served
   std::uint64_t load_key{};     // leased tasks per slot

@@ -7,6 +7,7 @@
 #include "broker/core/eligibility.hpp"
 #include "broker/core/fair_shares.hpp"
 #include "broker/core/leases.hpp"
+#include "broker/core/losses.hpp"
 #include "broker/core/mutation.hpp"
 #include "broker/core/producers.hpp"
 #include "broker/core/recalls.hpp"
@@ -59,16 +60,7 @@ void lose(World& world, Worker& worker) {
         for (TaskIndex at = range.first; at < range.end(); at = at + 1)
           worker.running.push_back({lease.job, lease.token, at});
   }
-  for (const RunningTask& task : worker.running) {
-    const auto it = worker.leases.find(task.token);
-    if (it == worker.leases.end() || it->second.job != task.job ||
-        !it->second.unfinished.contains(task.index))
-      continue;
-    shrink(world, worker, it->second, {{task.index, 1}});
-    Job* job = world.job(task.job);
-    if (job == nullptr || job->done.contains(task.index)) continue;
-    charge_loss(world, *job, task.index, worker, task.token);
-  }
+  lose_tasks(world, worker);
   release_all(world, worker);
   forget_worker(world, worker);
 }
@@ -153,7 +145,10 @@ void expire_unseen(World& world, Worker& worker) {
       expired.push_back(it->first);
   }
   world.expired_leases += expired.size();
-  for (const AttemptToken token : expired) release_lost(world, worker, token);
+  for (const AttemptToken token : expired) {
+    end_if_once(world, worker, token);  // it may still arrive there
+    if (worker.leases.contains(token)) release_lost(world, worker, token);
+  }
 }
 
 }  // namespace
@@ -215,6 +210,7 @@ void on_worker_hello(World& world, PeerId peer, const WorkerHello& hello) {
                     in_ms(world.config.heartbeat_interval),
                     in_ms(world.config.lease_duration),
                     {}};
+  refund_losses(world, hello.instance);
   if (old != nullptr) {
     move_claims(world, *old, worker, hello.claims);
     release_all(world, *old);
@@ -287,6 +283,7 @@ void check_worker(World& world, SessionId session) {
 }
 
 void end_worker(World& world, Worker& worker) {
+  end_all_once(world, worker);
   release_all(world, worker);
   forget_worker(world, worker);
 }

@@ -22,7 +22,7 @@ bool World::knows_epoch(std::uint32_t epoch) const {
 
 void World::write_state(const Job& job) {
   write(PutState{job.id, job.cancelled, job.held, job.order, TaskIndex{job.horizon}, job.signature,
-                 job.cancel_grace_ms});
+                 job.cancel_grace_ms, job.halted});
 }
 
 void World::touch(Job& job) {

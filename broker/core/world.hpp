@@ -6,11 +6,13 @@
 //   fair_shares.cpp whose turn it is                   recalls.cpp     tasks asked back
 //   pausing.cpp     jobs that stand still              lifecycle.cpp   jobs made, ended, forgotten
 //   intake.cpp      tuples taken                       pushes.cpp      tuples of many for one job
+//   losses.cpp      tasks of workers that were lost
 //   asking.cpp      questions; report.cpp answers      steering.cpp    what people do to jobs
 //   restoring.cpp   what earlier lives have left        claims.cpp      who had what in them
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -30,6 +32,12 @@
 
 namespace fanmill::broker {
 
+// What the loss of a worker came to, should it come back.
+struct LostWorker {
+  std::vector<std::pair<JobId, TaskIndex>> charged;
+  std::map<JobId, RangeSet> suspected;
+};
+
 struct World {
   explicit World(CoreConfig given) : config(std::move(given)) {}
 
@@ -47,6 +55,8 @@ struct World {
   std::map<SessionId, std::unique_ptr<Worker>> workers;
   std::unordered_map<SessionId, Worker*> worker_at;  // the same; looked up with every message
   std::map<InstanceId, SessionId> worker_of;
+  std::map<InstanceId, LostWorker> lost;  // the latest limits::kLostWorkersMax of them
+  std::deque<InstanceId> lost_order;
   std::map<SessionId, std::unique_ptr<Producer>> producers;
   std::map<InstanceId, SessionId> producer_of;
   std::unordered_map<JobId, std::unique_ptr<Job>> jobs;

@@ -29,8 +29,9 @@ class Loader {
   explicit Loader(SQLite::Database& database) : database_(database) {}
 
   Result<Loaded> all() {
-    for (const auto step : {&Loader::jobs, &Loader::chunks, &Loader::records, &Loader::charges,
-                            &Loader::pushes, &Loader::nothing_missing}) {
+    for (const auto step :
+         {&Loader::jobs, &Loader::chunks, &Loader::records, &Loader::charges, &Loader::pushes,
+          &Loader::dealt, &Loader::rounds, &Loader::nothing_missing}) {
       if (const auto done = (this->*step)(); !done) return tl::make_unexpected(done.error());
     }
     for (SQLite::Statement lives(database_, "SELECT epoch FROM life ORDER BY epoch");
@@ -65,7 +66,8 @@ class Loader {
                    {},
                    state.horizon,
                    state.signature,
-                   state.cancel_grace_ms};
+                   state.cancel_grace_ms,
+                   state.halted};
       if (state.ordered) job.state.order = state.order;
       job.next_index = state.next_index;
       job.accepted_bytes = state.accepted_bytes;
@@ -153,8 +155,8 @@ class Loader {
       ChargeHead head;
       if (const auto read = unseal(bytes_at(row, 2), head); !read)
         return tl::make_unexpected(in("the charge of task", id, task, read.error().message));
-      job->second.charges[task] = {id,           TaskIndex{task}, head.failures,
-                                   head.crashes, head.losses,     head.token};
+      job->second.charges[task] = {id,          TaskIndex{task}, head.failures, head.crashes,
+                                   head.losses, head.token,      head.refunded};
     }
     return {};
   }
@@ -166,6 +168,33 @@ class Loader {
       if (job == jobs_.end()) continue;
       const std::string key = row.getColumn(1).getString();
       job->second.pushes[key] = {job->first, key, number_at(row, 2), number_at(row, 3)};
+    }
+    return {};
+  }
+
+  Result<void> dealt() {
+    SQLite::Statement row(database_, "SELECT job, task FROM dealt");
+    while (row.executeStep()) {
+      const auto job = jobs_.find(JobId{number_at(row, 0)});
+      if (job != jobs_.end()) job->second.dealt.push_back(TaskIndex{number_at(row, 1)});
+    }
+    return {};
+  }
+
+  Result<void> rounds() {
+    SQLite::Statement row(database_, "SELECT job, number, head FROM round ORDER BY job, number");
+    while (row.executeStep()) {
+      const JobId id{number_at(row, 0)};
+      const auto job = jobs_.find(id);
+      if (job == jobs_.end()) continue;
+      const std::uint64_t number = number_at(row, 1);
+      RoundHead head;
+      auto read = unseal(bytes_at(row, 2), head);
+      if (read && number != job->second.rounds.size() + 1)
+        read = fail(ErrorCode::kMalformedInput, "one before it is missing");
+      if (!read) return tl::make_unexpected(in("round", id, number, read.error().message));
+      job->second.rounds.push_back(
+          {id, static_cast<std::uint32_t>(number), std::move(head.tasks), head.token, head.after});
     }
     return {};
   }

@@ -22,7 +22,8 @@ template <class A, wire::Of<JobState> M>
 void describe(A& a, M& m) {
   a(m.closed, m.total, m.cancelled, m.held, m.ordered, m.order, m.horizon, m.next_index,
     m.accepted_bytes, wire::at_most(m.digest, kDigestBytesMax),
-    wire::at_most(m.signature, limits::kSignatureBytesMax), m.cancel_grace_ms);
+    wire::at_most(m.signature, limits::kSignatureBytesMax), m.cancel_grace_ms,
+    wire::clipped(m.halted, limits::kFailureMessageMax));
 }
 template <class A, wire::Of<ChunkHead> M>
 void describe(A& a, M& m) {
@@ -35,7 +36,11 @@ void describe(A& a, M& m) {
 }
 template <class A, wire::Of<ChargeHead> M>
 void describe(A& a, M& m) {
-  a(m.failures, m.crashes, m.losses, m.token);
+  a(m.failures, m.crashes, m.losses, m.token, m.refunded);
+}
+template <class A, wire::Of<RoundHead> M>
+void describe(A& a, M& m) {
+  a(m.tasks, m.token, m.after);
 }
 
 namespace {
@@ -79,12 +84,14 @@ std::string seal(const JobState& state) { return sealed(state); }
 std::string seal(const ChunkHead& head) { return sealed(head); }
 std::string seal(const RecordHead& head) { return sealed(head); }
 std::string seal(const ChargeHead& head) { return sealed(head); }
+std::string seal(const RoundHead& head) { return sealed(head); }
 
 Result<void> unseal(std::string_view bytes, JobHead& head) { return opened(bytes, head); }
 Result<void> unseal(std::string_view bytes, JobState& state) { return opened(bytes, state); }
 Result<void> unseal(std::string_view bytes, ChunkHead& head) { return opened(bytes, head); }
 Result<void> unseal(std::string_view bytes, RecordHead& head) { return opened(bytes, head); }
 Result<void> unseal(std::string_view bytes, ChargeHead& head) { return opened(bytes, head); }
+Result<void> unseal(std::string_view bytes, RoundHead& head) { return opened(bytes, head); }
 
 std::int64_t blob_checksum(JobId job, std::uint64_t number, std::string_view bytes) {
   const std::uint64_t place = digest_of({0, job.value ^ digest_of({1, number})});

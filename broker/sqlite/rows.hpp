@@ -32,6 +32,7 @@ struct JobState {
   std::string digest;              // PutChunk::digest of the last one
   std::string signature;
   std::uint64_t cancel_grace_ms{};
+  std::string halted;
 };
 
 struct ChunkHead {
@@ -59,6 +60,13 @@ struct ChargeHead {
   std::uint32_t crashes{};
   std::uint32_t losses{};
   AttemptToken token;
+  std::uint32_t refunded{};
+};
+
+struct RoundHead {
+  std::vector<IndexRange> tasks;
+  AttemptToken token;
+  RecordId after;
 };
 
 std::string seal(const JobHead& head);
@@ -66,6 +74,7 @@ std::string seal(const JobState& state);
 std::string seal(const ChunkHead& head);
 std::string seal(const RecordHead& head);
 std::string seal(const ChargeHead& head);
+std::string seal(const RoundHead& head);
 
 // Refused (kMalformedInput, "the checksum is wrong" and the like) when the bytes are not what
 // seal() wrote.
@@ -74,6 +83,7 @@ Result<void> unseal(std::string_view sealed, JobState& state);
 Result<void> unseal(std::string_view sealed, ChunkHead& head);
 Result<void> unseal(std::string_view sealed, RecordHead& head);
 Result<void> unseal(std::string_view sealed, ChargeHead& head);
+Result<void> unseal(std::string_view sealed, RoundHead& head);
 
 // XXH3 over a blob and over where it belongs, so that one in the wrong row shows.
 std::int64_t blob_checksum(JobId job, std::uint64_t number, std::string_view bytes);

@@ -27,6 +27,10 @@ CREATE TABLE charge (job INTEGER NOT NULL, task INTEGER NOT NULL, head BLOB NOT 
                      PRIMARY KEY (job, task)) STRICT, WITHOUT ROWID;
 CREATE TABLE push (job INTEGER NOT NULL, name TEXT NOT NULL, sequence INTEGER NOT NULL,
                    tasks INTEGER NOT NULL, PRIMARY KEY (job, name)) STRICT, WITHOUT ROWID;
+CREATE TABLE dealt (job INTEGER NOT NULL, task INTEGER NOT NULL,
+                    PRIMARY KEY (job, task)) STRICT, WITHOUT ROWID;
+CREATE TABLE round (job INTEGER NOT NULL, number INTEGER NOT NULL, head BLOB NOT NULL,
+                    PRIMARY KEY (job, number)) STRICT;
 CREATE TABLE garbage (job INTEGER PRIMARY KEY) STRICT;
 )";
 

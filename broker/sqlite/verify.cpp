@@ -53,7 +53,7 @@ void check_jobs(SQLite::Database& database, Verified& found) {
     found.tasks += job.next_index;
     found.records += job.records.size();
     for (const RecoveredRecord& record : job.records)
-      for (const IndexRange& range : record.put.valid) found.recorded += range.count;
+      for (const IndexRange& range : job.valid_now(record.put)) found.recorded += range.count;
   }
   // Gaps and duplicates are what the broker itself would stumble over.
   CoreConfig config;

@@ -70,6 +70,10 @@ Writer::Writer(SQLite::Database& database, std::unordered_map<JobId, JobState> s
       put_charge_(database, "INSERT OR REPLACE INTO charge (job, task, head) VALUES (?, ?, ?)"),
       put_push_(database,
                 "INSERT OR REPLACE INTO push (job, name, sequence, tasks) VALUES (?, ?, ?, ?)"),
+      put_dealt_(database, "INSERT OR IGNORE INTO dealt (job, task) VALUES (?, ?)"),
+      drop_dealt_(database, "DELETE FROM dealt WHERE job = ? AND task >= ? AND task < ?"),
+      put_round_(database, "INSERT INTO round (job, number, head) VALUES (?, ?, ?)"),
+      drop_charges_(database, "DELETE FROM charge WHERE job = ? AND task >= ? AND task < ?"),
       drop_chunk_(database, "DELETE FROM chunk WHERE job = ? AND first = ?"),
       drop_record_(database, "UPDATE record SET bytes = NULL WHERE job = ? AND number = ?"),
       drop_job_(database, "DELETE FROM job WHERE id = ?"),
@@ -158,11 +162,12 @@ void Writer::apply(const PutState& write) {
   state.horizon = write.horizon;
   state.signature = write.signature;
   state.cancel_grace_ms = write.cancel_grace_ms;
+  state.halted = write.halted;
 }
 
 void Writer::apply(const PutCharge& write) {
   const std::string head =
-      seal(ChargeHead{write.failures, write.crashes, write.losses, write.token});
+      seal(ChargeHead{write.failures, write.crashes, write.losses, write.token, write.refunded});
   Run(put_charge_).number(write.job.value).number(write.index.value).blob(head).done();
 }
 
@@ -173,6 +178,24 @@ void Writer::apply(const PutPush& write) {
       .number(write.sequence)
       .number(write.tasks)
       .done();
+}
+
+void Writer::apply(const PutDealt& write) {
+  const std::uint64_t task = write.index.value;
+  if (write.out) {
+    Run(put_dealt_).number(write.job.value).number(task).done();
+  } else {
+    Run(drop_dealt_).number(write.job.value).number(task).number(task + 1).done();
+  }
+}
+
+void Writer::apply(const PutRound& write) {
+  const std::string head = seal(RoundHead{write.tasks, write.token, write.after});
+  Run(put_round_).number(write.job.value).number(write.round).blob(head).done();
+  for (const IndexRange& range : write.tasks) {
+    for (SQLite::Statement* const drop : {&drop_dealt_, &drop_charges_})
+      Run(*drop).number(write.job.value).number(range.first.value).number(range.end().value).done();
+  }
 }
 
 void Writer::apply(const DropChunk& write) {
@@ -208,7 +231,8 @@ bool Writer::sweep(JobId job) {
   };
   return some("chunk", "first", kRowsSweptAtOnce) || some("record", "number", kRowsSweptAtOnce) ||
          some("charge", "task", kSmallRowsSweptAtOnce) ||
-         some("push", "name", kSmallRowsSweptAtOnce);
+         some("dealt", "task", kSmallRowsSweptAtOnce) ||
+         some("round", "number", kRowsSweptAtOnce) || some("push", "name", kSmallRowsSweptAtOnce);
 }
 
 // A transaction of its own; false when there is no garbage.

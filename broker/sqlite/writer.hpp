@@ -34,6 +34,8 @@ class Writer {
   void apply(const PutState& write);
   void apply(const PutCharge& write);
   void apply(const PutPush& write);
+  void apply(const PutDealt& write);
+  void apply(const PutRound& write);
   void apply(const DropChunk& write);
   void apply(const DropRecord& write);
   void apply(const DropJob& write);
@@ -55,6 +57,10 @@ class Writer {
   SQLite::Statement put_record_;
   SQLite::Statement put_charge_;
   SQLite::Statement put_push_;
+  SQLite::Statement put_dealt_;
+  SQLite::Statement drop_dealt_;
+  SQLite::Statement put_round_;
+  SQLite::Statement drop_charges_;
   SQLite::Statement drop_chunk_;
   SQLite::Statement drop_record_;
   SQLite::Statement drop_job_;

@@ -22,6 +22,8 @@ int cancel_command(std::vector<std::string> args);
 int pause_command(std::vector<std::string> args);
 int resume_command(std::vector<std::string> args);
 int close_command(std::vector<std::string> args);
+int why_command(std::vector<std::string> args);
+int retry_command(std::vector<std::string> args);
 int forget_command(std::vector<std::string> args);
 
 }  // namespace fanmill::producer

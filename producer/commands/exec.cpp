@@ -52,7 +52,7 @@ Examples:
 Results: the commands' stdout, byte for byte, in input order; with --format jsonl or csv a row for every
 task with parameters, stdout (value), status, exit code or signal, stderr, times (--columns chooses).
 Exit status: 0 all commands succeeded, 1 some failed, 2 usage or malformed input, 3 broker or system,
-130 interrupted.)";
+4 halted (--halt, --max-failures), 130 interrupted.)";
 
 }  // namespace
 

@@ -22,7 +22,9 @@ constexpr const char* kJob =
 
 constexpr const char* kGatherFooter =
     R"(With -o FILE, how far the rows are safe in it is kept in FILE.cursor until the job has ended: said
-again after whatever interrupted it, the same line goes on there, and FILE has every row once.
+again after whatever interrupted it, the same line goes on there, and FILE has every row once. What
+fanmill retry ran again has its newest row: a FILE that had an older one is written from the start
+(with --unordered the newer rows follow the older ones).
 Several may gather one job, each at its own pace.
 
 Examples:
@@ -31,7 +33,7 @@ Examples:
   fanmill gather 3 --unordered | head -1
 
 Exit status: 0 all tasks succeeded, 1 some failed, 2 wrong use or no such job, 3 no broker answers,
-130 interrupted.)";
+4 halted by its policy, 130 interrupted.)";
 
 constexpr const char* kResultsFooter =
     R"(Rows come in input order; tasks without a result are passed over. Statuses are succeeded, failed,

@@ -17,13 +17,15 @@ namespace {
 // Of a table that nobody narrowed down: so many of the jobs that have ended, the last ones.
 constexpr std::size_t kEndedShown = 20;
 
-constexpr std::array kStates{"running", "waiting", "paused", "open", "done", "failed", "cancelled"};
+constexpr std::array kStates{"running", "waiting", "paused",    "open",
+                             "done",    "failed",  "cancelled", "halted"};
 
 constexpr const char* kJobsFooter =
     R"(JOB is last (the one opened last), all, an id (9f3c21ab-3), the number in it (3), a name or a key.
 
 States: running; waiting (fanmill show says what for); paused; open (nothing to do until tuples
-come); done; failed (some tasks did); cancelled.
+come); done; failed (some tasks did); cancelled;
+halted (by its own --halt or --max-failures).
 
 Examples:
   fanmill jobs --broker mill/producer.join     # the same everywhere: FANMILL_BROKER=mill/producer.join

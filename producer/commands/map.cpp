@@ -46,7 +46,7 @@ Examples:
   fanmill map --broker ipc:///tmp/mill/broker identity in.jsonl
 
 Exit status: 0 all tasks succeeded, 1 some failed, 2 usage or malformed input, 3 broker or system,
-130 interrupted (Ctrl-C once: what runs is finished; twice: it is killed).)";
+4 halted (--halt, --max-failures), 130 interrupted (Ctrl-C once: what runs is finished; twice: it is killed).)";
 
 }  // namespace
 

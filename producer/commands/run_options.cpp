@@ -258,7 +258,7 @@ void RunOptions::add_to(CLI::App& app, bool command, Destination to) {
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false);
   if (here) add_output_options(app, *this, command);
-  app.add_option("--retries", retries, "Further attempts for a task that fails")->type_name("N");
+  failures.add_to(app);
   app.add_option("--timeout", time_limit,
                  "Kill a task that runs longer: 90s, 5m, 1h30m, or 300% of the median run time")
       ->type_name("DURATION");
@@ -359,7 +359,7 @@ Result<MapOptions> RunOptions::resolve(JobOptions job) const {
   auto kept = journal_options(*this);
   if (!kept) return tl::make_unexpected(kept.error());
   out.journal = std::move(*kept);
-  job.retries = retries;
+  if (auto ok = failures.apply(job); !ok) return tl::make_unexpected(ok.error());
   job.wait_workers_ms = *wait_ms;
   job.forget_when_delivered = true;
   if (!job_log.empty()) out.job_log = job_log;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "producer/commands/argument_line.hpp"
+#include "producer/commands/failure_options.hpp"
 #include "producer/commands/input_options.hpp"
 #include "producer/map_run.hpp"
 
@@ -46,11 +47,11 @@ struct RunOptions {
   std::int32_t priority = 0;
   std::vector<std::string> plugins;
   std::string executor;
-  std::uint32_t retries = 0;
   std::string journal;     // empty: none
   std::string durability;  // of the journal; empty: os
   std::string typed;       // the words behind the command, as a shell reads them
   bool resume = false;
+  FailureOptions failures;
   bool dry_run = false;
   bool unordered = false;
   bool raw = false;

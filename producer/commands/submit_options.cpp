@@ -38,7 +38,7 @@ Examples:
   fanmill submit --open --name stream identity              # then: fanmill push stream more.jsonl
 
 Exit status: 0 accepted (with --wait: all tasks succeeded), 1 with --wait: some failed, 2 wrong use
-or malformed input, 3 no broker answers, 130 interrupted.)";
+or malformed input, 3 no broker answers, 4 with --wait: halted by its policy, 130 interrupted.)";
 }
 
 namespace {

@@ -22,7 +22,7 @@ Examples:
   fanmill wait --json all
 
 Exit status: 0 every task succeeded, 1 some did not or the time was over, 2 wrong use or no such job,
-3 no broker answers, 130 interrupted.)";
+3 no broker answers, 4 one was halted by its policy, 130 interrupted.)";
 
 }  // namespace
 

@@ -58,7 +58,7 @@ _fanmill() {
   fi
   case $command in
     map | exec | functions | broker | worker | workers | status) ;;
-    jobs | show | cancel | pause | resume | close | forget | submit | push | gather | results | wait) ;;
+    jobs | show | cancel | pause | resume | close | forget | why | retry | submit | push | gather | results | wait) ;;
     store)
       if ((COMP_CWORD == 2)); then
         _fanmill_words "verify --help" "$current"
@@ -131,7 +131,7 @@ _fanmill() {
           _fanmill_files "$current"
         fi
         ;;
-      jobs | show | cancel | pause | resume | close | forget | wait) _fanmill_words "last all" "$current" ;;
+      jobs | show | cancel | pause | resume | close | forget | why | retry | wait) _fanmill_words "last all" "$current" ;;
     esac
   fi
 }

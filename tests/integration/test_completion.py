@@ -5,7 +5,7 @@ import re
 from harness import FanmillTest
 
 SCRIPT = pathlib.Path(__file__).parents[2] / "producer/completion/fanmill.bash"
-SELECTING = ("jobs", "show", "cancel", "pause", "resume", "close", "forget")
+SELECTING = ("jobs", "show", "cancel", "pause", "resume", "close", "forget", "why", "retry")
 COMMANDS = ("map", "exec", "submit", "push", "gather", "results", "wait", "functions", "broker", "worker", "workers", "status") + SELECTING
 COLUMNS = 100
 FOOTER_COLUMNS = 110  # examples and tables, which nothing wraps

@@ -313,6 +313,20 @@ class Help(DocTest):
                     run = self.pipeline("set -o pipefail; " + example)
                     self.assertEqual(run.code, 0, run)
 
+    def test_examples_of_what_failed(self):
+        self.env["FANMILL_BROKER"] = "mill/producer.join"
+        self.fanmill("broker", "--listen", "tcp://127.0.0.1:0", "--keys", "mill").wait_for_stderr("results are kept")
+        self.fanmill("worker", "--broker", "mill/worker.join", "--slots", "1", "--allow-exec")
+        for name in ("a", "b", "sweep"):
+            self.run_fanmill("submit", "exec", "--wait", "--name", name, "false", ":::", "1", "2", code=1)
+        for command in ("why", "retry"):
+            for example in self.examples(command):
+                with self.subTest(example):
+                    if "jq" in example and not shutil.which("jq"):
+                        continue
+                    run = self.pipeline("set -o pipefail; " + example)
+                    self.assertEqual(run.code, 0, run)
+
     def test_examples_of_broker(self):
         self.assertEqual(self.run_shells(self.examples("broker")), "".join("%d\n" % i for i in range(1, 11)))
 

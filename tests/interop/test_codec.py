@@ -131,7 +131,7 @@ class Page(unittest.TestCase):
 class Refusals(unittest.TestCase):
     def test_what_the_page_does_not_allow(self):
         pack = wire.msgpack.packb
-        for array in ([2, 1, 0], [1, 1000, 0], [1], {}, [1, 6, 9, -1, 0], [1, 6, 9, True, 0], [1, 7, 9, 1, 3, 0, 0],
+        for array in ([2, 1, 0], [1, 1000, 0], [1], {}, [1, 6, 9, -1, 0], [1, 6, 9, True, 0], [1, 7, 9, 1, 4, 0, 0],
                       [1, 4, 9, "k" * 257], [1, 31, 0, 1, 1, "n", "h", 1, 1, 5], [1, 65, 9, 1, [1], 0, 0, 6]):
             with self.assertRaises(wire.Malformed, msg=array):
                 wire.decode_header(pack(array))

@@ -26,19 +26,21 @@ PARTS = {
     "Offer": "name s, signature s≤4096",
     "Variable": "name s, value s≤128 KiB, placeholders b",
     "Spec": "function s, argv s*≤128 KiB each, names s*, time_limit_ms u, max_output u, shell s≤128 KiB, "
-            "chdir s≤128 KiB, env Variable*, input s*≤128 KiB, time_limit_percent u, group u",
+            "chdir s≤128 KiB, env Variable*, input s*≤128 KiB, time_limit_percent u, group u, at_most_once b",
     "Label": "name s, value s",
     "Options": "spec Spec, name s, priority i, retries u, crash_limit u, rows_with_tuples b, forget_when_delivered b, "
-               "wait_workers_ms u, where Label*≤64, keep_ms u, named_key b",
+               "wait_workers_ms u, where Label*≤64, keep_ms u, named_key b, halt Halt*≤4",
+    "Halt": "on halt_on, count u, percent u, beyond b, now b",
     "Running": "job u, token Token, index u",
     "Claim": "job u, token Token, unfinished Range*",
     "Counts": "accepted u, running u, succeeded u, failed u, dead_lettered u, cancelled u",
 }
 ENUMERATIONS = {
     "outcome": ["succeeded", "failed", "crashed", "time limit", "worker lost", "cancelled"],
-    "order": ["input", "as completed", "recorded"],
+    "order": ["input", "as completed", "recorded", "failures"],
+    "halt_on": ["failures", "successes", "ends"],
     "topic": ["jobs", "job detail", "workers", "status"],
-    "steering": ["pause", "resume", "cancel", "close", "forget"],
+    "steering": ["pause", "resume", "cancel", "close", "forget", "retry"],
     "waiting_for": ["nothing", "reader", "slow task", "workers", "producer", "paused"],
     "code": ["none", "usage", "malformed input", "unknown function", "bad arguments", "protocol", "version", "limit",
              "unreachable", "system", "function failed", "crashed", "time limit", "worker lost", "cancelled", "conflict",
@@ -56,7 +58,7 @@ MESSAGES = {
     8: ("GatherAck", "job u, cursor u"),
     9: ("CancelJob", "job u, grace_ms u"),
     10: ("Ask", "request u, topic, selector s"),
-    11: ("Steer", "request u, jobs u*≤4096, action steering, grace_ms u"),
+    11: ("Steer", "request u, jobs u*≤4096, action steering, grace_ms u, outcomes u"),
     12: ("Push", "job u, key s, sequence u, count u, blocks Block*"),
     # worker → broker
     31: ("WorkerHello", "instance u, attempt u, name s, host s, pid u, slots u, offers Offer*, credit Credit, "
@@ -72,10 +74,10 @@ MESSAGES = {
                       "durability s, tuples_digest u"),
     63: ("Accepted", "job u, next_index u, closed b, credit Credit"),
     64: ("Rows", "job u, position u, next u, batch_first u, batch_count u, first u, count u, outcome, dead_lettered b, "
-                 "token Token, attempt u, worker s≤513, values_bytes u, run_ns u, tuples_bytes u, tuples_skip u"),
+                 "token Token, attempt u, worker s≤513, values_bytes u, run_ns u, tuples_bytes u, tuples_skip u, round u"),
     65: ("JobStatus", "job u, counts Counts, workers u, slots u, waiting_for, waiting_index u"),
     66: ("JobEvent", "job u, index u, outcome, attempt u, limit u, worker s≤513"),
-    67: ("JobEnded", "job u, counts Counts"),
+    67: ("JobEnded", "job u, counts Counts, halted s≤8192, rounds u"),
     68: ("Refused", "key s, job u, code, message s≤8192, request u"),
     69: ("HeartbeatReply", "list_wanted b, number u"),
     70: ("UnknownSession", "–"),

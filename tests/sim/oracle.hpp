@@ -118,7 +118,11 @@ class Oracle {
     bool taken{};
     std::uint16_t charged_crashes{};
     std::uint16_t stored_crashes{};  // as the store has them
-    std::uint64_t charged{};         // the last token that was charged, as the store has it
+    std::uint16_t refunded{};
+    std::uint16_t losses{};
+    MonoTime lost_at{};
+    bool out{};               // it runs at most once and may have run, as the store has it
+    std::uint64_t charged{};  // the last token that was charged, as the store has it
     std::vector<Run> runs;
   };
   struct Job {
@@ -230,6 +234,7 @@ class Oracle {
   InstanceId instance_at(PeerId peer) const;
   const Run* last_run(const Task& task, std::uint64_t token) const;
 
+  static bool policy_met(const Job& job);
   void check_record(Job& job, const broker::PutRecord& put, std::uint64_t number);
   void check_values(const Job& job, const broker::PutRecord& put);
   void check_failures(const Job& job, const broker::PutRecord& put);

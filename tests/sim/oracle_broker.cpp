@@ -396,14 +396,29 @@ void Oracle::emits_lease(SessionId session, const Lease& lease, std::uint64_t by
     Task& task = of.tasks[at.value];
     if (task.record != 0)
       violated("recorded tasks are not leased", fmt::format("{}: task {}", name(), at.value));
-    if (lease.attempt == 0 || lease.attempt - 1U > task.runs.size())
+    // What was dealt alone, after two losses, is taken for started when its worker is lost.
+    const auto may_be_charged = [&] {
+      std::uint64_t dealt = 0;
+      for (const auto& [code, token] : tokens_)
+        if (token.ordinal == of.plan->ordinal && token.tasks.contains(at)) ++dealt;
+      return dealt > 2 ? dealt - 2 : 0;
+    };
+    if (lease.attempt == 0 ||
+        (lease.attempt - 1U > task.runs.size() && lease.attempt - 1U > may_be_charged()))
       violated("unstarted tasks are never charged",
                fmt::format("{}: task {} is said to be attempt {} after {} runs", name(), at.value,
                            lease.attempt, task.runs.size()));
+    const bool waits = task.lost_at > born_ && task.lost_at + limits::kLossWaitMin > now_;
+    if (waits && task.refunded == 0)
+      violated("what ran at a lost worker waits for it",
+               fmt::format("{}: task {}", name(), at.value));
     if (task.last_token != 0) {
       const Token& before = tokens_[task.last_token];
       const bool of_this_life = task.last_token >= code_of({epoch_, 0});
-      if (!of_this_life && before.left && before.kept_in != epoch_ && now_ < born_ + kLease)
+      // Of tasks that run at most once the store knows more (see PutDealt).
+      const bool known = of.plan->options.spec.at_most_once;
+      if (!of_this_life && before.left && !known && before.kept_in != epoch_ &&
+          now_ < born_ + kLease)
         violated("what may be under way is awaited after a restart",
                  fmt::format("{}: task {} was leased as t{}", name(), at.value, task.last_token));
       if (!before.released && before.open.contains(at))

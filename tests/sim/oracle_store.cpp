@@ -109,11 +109,29 @@ void Oracle::on_write(const broker::StoreWrite& write, std::uint64_t number) {
     if (job.close_write != 0 || put->total != job.written)
       violated("a job is closed once, with all its tuples", job.plan->key);
     job.close_write = number;
-    undo(number, [&job] { job.close_write = 0; });
+    // A policy that leaves nothing to cancel still closes the job.
+    const bool cancelled = job.cancelled;
+    if (job.written != job.plan->tuples && policy_met(job)) job.cancelled = true;
+    undo(number, [&job, cancelled] {
+      job.close_write = 0;
+      job.cancelled = cancelled;
+    });
     return;
   }
   if (const auto* put = std::get_if<broker::PutRecord>(&write)) {
     check_record(job_of(put->job, "PutRecord"), *put, number);
+    return;
+  }
+  if (const auto* put = std::get_if<broker::PutDealt>(&write)) {
+    Job& job = job_of(put->job, "PutDealt");
+    if (!job.plan->options.spec.at_most_once)
+      violated("only tasks that run at most once are written as dealt", job.plan->key);
+    Task& task = job.tasks[put->index.value];
+    if (put->out && task.out)
+      violated("what may have run and runs at most once is not dealt again",
+               fmt::format("{} task {}", job.plan->key, put->index.value));
+    undo(number, [&task, out = task.out] { task.out = out; });
+    task.out = put->out;
     return;
   }
   if (const auto* drop = std::get_if<broker::DropChunk>(&write)) {
@@ -164,12 +182,18 @@ void Oracle::on_write(const broker::StoreWrite& write, std::uint64_t number) {
   }
   if (const auto* put = std::get_if<broker::PutCharge>(&write)) {
     Task& task = job_of(put->job, "PutCharge").tasks[put->index.value];
-    undo(number, [&task, crashes = task.stored_crashes, charged = task.charged] {
-      task.stored_crashes = crashes;
-      task.charged = charged;
-    });
+    undo(number,
+         [&task, crashes = task.stored_crashes, charged = task.charged, refunded = task.refunded] {
+           task.stored_crashes = crashes;
+           task.charged = charged;
+           task.refunded = refunded;
+         });
     const std::uint64_t token = code_of(put->token);
-    if (token <= task.charged)
+    const bool refunds = put->refunded > task.refunded && token == task.charged;
+    task.refunded = static_cast<std::uint16_t>(put->refunded);
+    if (put->losses > task.losses) task.lost_at = now_;
+    task.losses = static_cast<std::uint16_t>(put->losses);
+    if (token <= task.charged && !refunds)
       violated("each attempt is charged once",
                fmt::format("task {} t{} after t{}", put->index.value, token, task.charged));
     task.stored_crashes = static_cast<std::uint16_t>(put->crashes);
@@ -191,11 +215,35 @@ void Oracle::on_write(const broker::StoreWrite& write, std::uint64_t number) {
   ordinals_.erase(drop.job);
 }
 
+bool Oracle::policy_met(const Job& job) {
+  std::uint64_t failed = 0;
+  std::uint64_t succeeded = 0;
+  for (const Task& task : job.tasks) {
+    if (task.record == 0 || task.outcome == Outcome::kCancelled) continue;
+    ++(task.outcome == Outcome::kSucceeded ? succeeded : failed);
+  }
+  for (const HaltPolicy& policy : job.plan->options.halt) {
+    const std::uint64_t number = policy.on == HaltOn::kFailures    ? failed
+                                 : policy.on == HaltOn::kSuccesses ? succeeded
+                                                                   : failed + succeeded;
+    const std::uint64_t left = policy.percent == 0 ? number : 100 * number;
+    const std::uint64_t right = policy.percent == 0 ? policy.count : policy.percent * job.written;
+    if (policy.percent > 0 && job.close_write == 0) continue;
+    if (policy.beyond ? left > right : left >= right) return true;
+  }
+  return false;
+}
+
 void Oracle::check_record(Job& job, const broker::PutRecord& put, std::uint64_t number) {
   const auto name = [&](TaskIndex at) {
     return fmt::format("{} task {} in record {}", job.plan->key, at.value, put.record.value);
   };
   if (put.valid.empty()) violated("records are of tasks", job.plan->key);
+  if (put.outcome == Outcome::kCancelled && !job.cancelled && !job.plan->options.halt.empty()) {
+    if (!policy_met(job)) violated("a job halts when its policy says so", job.plan->key);
+    job.cancelled = true;
+    undo(number, [&job] { job.cancelled = false; });
+  }
   for (const IndexRange& range : put.valid) {
     const bool inside =
         put.outcome == Outcome::kCancelled ||
@@ -281,9 +329,15 @@ void Oracle::check_failures(const Job& job, const broker::PutRecord& put) {
       }
       const Failure& failure = failures[at - put.batch_first];
       const Run* run = last_run(task, token);
-      if (token != task.last_token || run == nullptr)
+      const bool once = job.plan->options.spec.at_most_once;
+      const bool lost_once = once && put.outcome == Outcome::kWorkerLost;
+      // Nobody knows the token of what was lost together with a broker.
+      const bool lost_twice = lost_once && put.token == AttemptToken{} && put.worker.empty() &&
+                              task.last_token < code_of({epoch_, 0});
+      if (!lost_twice && (token != task.last_token || (run == nullptr && !lost_once)))
         fail("failures count from the current token alone", at);
-      const std::uint32_t tries = job.cancelled ? 1 : job.plan->options.retries + 1;
+      const std::uint32_t tries =
+          job.cancelled || policy_met(job) ? 1 : job.plan->options.retries + 1;
       switch (put.outcome) {
         case Outcome::kFailed:
           if (failure.message != failure_text(*job.plan, at.value, token) ||
@@ -297,12 +351,15 @@ void Oracle::check_failures(const Job& job, const broker::PutRecord& put) {
             fail("attempts reach their limit before the end", at);
           break;
         case Outcome::kCrashed:
-          if (!put.dead_lettered || ended_so(RunState::kCrashed) < job.plan->crash_limit())
+          if (!put.dead_lettered ||
+              ended_so(RunState::kCrashed) + (once ? ended_so(RunState::kLost) : 0) <
+                  job.plan->crash_limit())
             fail("only real crashes are charged", at);
           if (task.charged_crashes + 1U > job.plan->crash_limit())
             fail("crashes within their limit", at);
           break;
         case Outcome::kWorkerLost:
+          if (once) break;
           if (!put.dead_lettered || task.runs.size() < limits::kLossLimit)
             fail("unstarted tasks are never charged with a loss", at);
           break;

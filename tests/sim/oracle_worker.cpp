@@ -32,6 +32,8 @@ std::uint64_t Oracle::task_starts(InstanceId instance, std::uint32_t ordinal, st
     if (before->state == RunState::kReportedSuccess || before->state == RunState::kReportedFailure)
       violated("a reported task does not run again under its token", name());
   }
+  if (job.plan->options.spec.at_most_once && !task.runs.empty())
+    violated("a task that runs at most once does not run again", name());
   task.runs.push_back({token, RunState::kRunning});
   return ++executions_;
 }
@@ -176,7 +178,9 @@ void Oracle::check_results(const Results& results, const Job& job) {
         break;
       case Outcome::kCrashed:
       case Outcome::kTimeLimit:
-        right = right && run->state == RunState::kCrashed;
+        right = right && (run->state == RunState::kCrashed ||
+                          // Its end died with its executor.
+                          (run->state == RunState::kLost && job.plan->options.spec.at_most_once));
         break;
       case Outcome::kWorkerLost:
       case Outcome::kCancelled:
@@ -198,8 +202,10 @@ void Oracle::check_returned(const Returned& returned, const Job& job) {
       const Run* run = last_run(job.tasks[at.value], code_of(returned.token));
       if (run == nullptr) continue;
       // What died with its executor before it was reported has to run again, here or elsewhere.
+      // So has what fails when its job is cancelled, for it may have been told to end.
+      const bool excused = job.cancelled || policy_met(job);
       if (run->state == RunState::kRunning || run->state == RunState::kReportedSuccess ||
-          run->state == RunState::kReportedFailure)
+          (run->state == RunState::kReportedFailure && !excused))
         violated("only unstarted tasks are returned",
                  fmt::format("{} task {} t{} in state {}", job.plan->key, at.value,
                              code_of(returned.token), static_cast<int>(run->state)));

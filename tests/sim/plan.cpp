@@ -121,6 +121,28 @@ double serial_seconds(const JobPlan& job) {
   return all;
 }
 
+// Jobs that run their tasks at most once, and jobs that end early by themselves.
+void plan_failures(Plan& plan) {
+  Random random(mix(plan.seed ^ 0xfa11));
+  for (JobPlan& job : plan.jobs) {
+    if (random.chance(0.12)) {
+      job.options.spec.at_most_once = true;
+      job.options.retries = 0;
+    }
+    if (!random.chance(0.12)) continue;
+    HaltPolicy policy;
+    policy.on = static_cast<HaltOn>(random.between(0, 2));
+    if (random.chance(0.4)) {
+      policy.percent = static_cast<std::uint32_t>(random.between(1, 100));
+    } else {
+      policy.count = random.between(1, 1 + job.tuples / 4);
+    }
+    policy.beyond = random.chance(0.5);
+    policy.now = random.chance(0.5);
+    job.options.halt = {policy};
+  }
+}
+
 // Which workers take which jobs, in what order, and who is paused. The first worker can run
 // everything but what began with another signature than its own.
 void plan_places(Plan& plan) {
@@ -275,6 +297,7 @@ void plan_observers(Random& random, Plan& plan, double estimate) {
 }  // namespace
 
 std::uint32_t JobPlan::crash_limit() const {
+  if (options.spec.at_most_once) return 1;
   return options.crash_limit == 0 ? limits::kCrashLimit : options.crash_limit;
 }
 
@@ -357,6 +380,7 @@ Plan make_plan(std::uint64_t seed) {
         feeding, chunks * seconds(job.feed_pause) + static_cast<double>(job.closes_late_ms) / 1e3);
     retrying = std::max(retrying, 2.0 * (1 << job.options.retries));
   }
+  plan_failures(plan);
   const double estimate = std::clamp(serial / slots + feeding, 0.05, 300.0);
   plan_observers(others, plan, estimate);
   if (!random.chance(0.15)) plan_faults(random, plan, estimate);
@@ -376,6 +400,9 @@ Plan make_plan(std::uint64_t seed) {
     const nanoseconds round =
         4 * (plan.latency + plan.jitter + plan.turn_delay + plan.commit_max) + job.read_pause;
     plan.liveness += round * static_cast<std::int64_t>(job.tuples);
+    // One at a time, each once it is committed that it was dealt.
+    if (job.options.spec.at_most_once)
+      plan.liveness += 2 * round * static_cast<std::int64_t>(job.tuples);
   }
   // Others say again what was lost, one after the other, and look more than once.
   for (const ObserverPlan& observer : plan.observers) {

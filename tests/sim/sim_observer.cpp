@@ -101,7 +101,7 @@ void SimObserver::hear(const Envelope<ToProducer>& envelope, const Blob& blob) {
   } else if (const auto* over = std::get_if<JobEnded>(&envelope.message)) {
     on_end(true, over->counts);
   } else if (const auto* end = std::get_if<RowsEnded>(&envelope.message)) {
-    on_end(false, end->counts);
+    if (end->cursor == cursor_) on_end(false, end->counts);
   } else if (const auto* pushed = std::get_if<Pushed>(&envelope.message)) {
     on_pushed(*pushed);
   } else if (const auto* answer = std::get_if<Answer>(&envelope.message)) {

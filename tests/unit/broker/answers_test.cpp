@@ -75,7 +75,7 @@ TEST(JobReport, HasEveryKey) {
               UnorderedElementsAre("id", "name", "key", "function", "command", "names", "state",
                                    "reason", "priority", "where", "age_ms", "ended_ms", "closed",
                                    "kept", "keep_ms", "counts", "rate", "mean_ns", "eta_ms",
-                                   "producer", "tuple_bytes", "result_bytes"));
+                                   "producer", "tuple_bytes", "result_bytes", "halted", "rounds"));
   EXPECT_EQ(told.at("id"), "1-1");
   EXPECT_EQ(told.at("name"), "sweep");
   EXPECT_EQ(told.at("key"), "key");
@@ -159,7 +159,7 @@ TEST(JobDetail, HasTheWorkersAndReadersToo) {
   stage.results("w", 1, 0, 1);
   stage.results("w", 2, 1, 1);
   const json told = job(stage, "1", Topic::kJobDetail);
-  EXPECT_EQ(told.size(), 25U);
+  EXPECT_EQ(told.size(), 27U);
   EXPECT_EQ(told.at("signature"), "()");
   EXPECT_EQ(told.at("workers"),
             json::parse(R"J([{"name": "w", "host": "w", "slots": 3, "leased": 1}])J"));

@@ -87,12 +87,21 @@ struct WriteText {
                        w.horizon.value);
   }
   std::string operator()(const PutCharge& w) const {
-    return fmt::format("put-charge {} task {} failures={} crashes={} losses={} t{}",
-                       short_of(w.job), w.index.value, w.failures, w.crashes, w.losses,
+    const std::string refunded = w.refunded == 0 ? "" : fmt::format(" refunded={}", w.refunded);
+    return fmt::format("put-charge {} task {} failures={} crashes={} losses={}{} t{}",
+                       short_of(w.job), w.index.value, w.failures, w.crashes, w.losses, refunded,
                        w.token.counter);
   }
   std::string operator()(const PutPush& w) const {
     return fmt::format("put-push {} {} sequence={}", short_of(w.job), w.key, w.sequence);
+  }
+  std::string operator()(const PutDealt& w) const {
+    return fmt::format("put-dealt {} {} {}", short_of(w.job), w.index.value,
+                       w.out ? "out" : "back");
+  }
+  std::string operator()(const PutRound& w) const {
+    return fmt::format("put-round {} {} {} t{}", short_of(w.job), w.round, text(w.tasks),
+                       w.token.counter);
   }
   std::string operator()(const DropChunk& w) const {
     return fmt::format("drop-chunk {} {}", short_of(w.job), w.first.value);
@@ -138,7 +147,8 @@ struct MessageText {
                        text(m.outcome), m.attempt, m.limit, m.worker);
   }
   std::string operator()(const JobEnded& m) const {
-    return fmt::format("ended {} {}", short_of(m.job), text(m.counts));
+    return fmt::format("ended {} {}{}{}", short_of(m.job), text(m.counts),
+                       m.halted.empty() ? "" : " halted: ", m.halted);
   }
   std::string operator()(const Refused& m) const {
     return fmt::format("refused {}: {}", name_of(m.code), m.message);

@@ -200,6 +200,117 @@ TEST(Restart, LeavesPausedAndCancelledJobsAsTheyWere) {
   EXPECT_THAT(stage.take({"lease"}), IsEmpty());
 }
 
+JobOptions once() {
+  JobOptions options = kept_job();
+  options.spec.at_most_once = true;
+  return options;
+}
+
+TEST(RestartAtMostOnce, KeepsWhatAWorkerStillHas) {
+  Stage stage;
+  set_up(stage, 2, once());
+  stage.restart();
+  stage.reconnect("w", {1, 2});
+  EXPECT_THAT(stage.take(), ElementsAre("now w: welcome attempt=2 keep=t1 keep=t2"));
+  stage.results("w", 1, 0, 1);
+  stage.results("w", 2, 1, 1);
+  EXPECT_EQ(stage.core().view().jobs[0].counts.succeeded, 2U);
+}
+
+TEST(RestartAtMostOnce, EndsWhatNobodyHasForItMayHaveRun) {
+  Stage stage;
+  set_up(stage, 3, once());
+  stage.restart();
+  stage.add_worker("x", 2);
+  EXPECT_THAT(stage.take({"lease"}), ElementsAre("after x: lease 1 [2,3) t1 skip=2 with-spec"));
+  stage.results("x", 1, 2, 1);
+  stage.pass(limits::kLeaseDuration + limits::kReconnectMax);
+  EXPECT_THAT(stage.take({"lease"}), IsEmpty());
+  EXPECT_EQ(stage.core().view().jobs[0].counts.failed, 2U);
+}
+
+TEST(RestartAtMostOnce, DealsWhatHadComeBack) {
+  Stage stage;
+  set_up(stage, 2, once());
+  stage.steer("p", Steering::kPause, {1});
+  stage.returned("w", 1, {{{0}, 1}});
+  stage.steer("p", Steering::kResume, {1});
+  stage.returned("w", 3, {{{0}, 1}});
+  stage.restart();
+  stage.add_worker("x", 1);
+  EXPECT_THAT(stage.take({"lease"}), IsEmpty());  // it is out again
+  stage.pass(limits::kLeaseDuration + limits::kReconnectMax);
+  EXPECT_EQ(stage.core().view().jobs[0].counts.failed, 2U);
+}
+
+// Tasks 1 and 2 of four have failed, and run again.
+void begin_round(Stage& stage) {
+  JobOptions options = kept_job();
+  options.rows_with_tuples = true;
+  set_up(stage, 4, options);
+  for (const std::uint64_t at : {0U, 1U, 2U, 3U})
+    stage.results("w", at + 1, at, 1, at == 1 || at == 2 ? Outcome::kFailed : Outcome::kSucceeded);
+  stage.steer("p", Steering::kRetry, {1});
+  stage.skip();
+}
+
+TEST(RestartRounds, GoesOnWithTheTasksOfTheRound) {
+  Stage stage;
+  begin_round(stage);
+  stage.results("w", 5, 1, 1);
+  stage.restart();
+  EXPECT_EQ(stage.core().view().jobs[0].counts.succeeded, 3U);
+  EXPECT_EQ(stage.core().view().jobs[0].counts.failed, 0U);
+  stage.reconnect("w", {6});
+  EXPECT_THAT(stage.take({"welcome"}), ElementsAre("now w: welcome attempt=2 keep=t6"));
+  stage.results("w", 6, 2, 1, Outcome::kFailed);
+  EXPECT_EQ(stage.core().view().jobs[0].counts.failed, 1U);
+  stage.restart();
+  EXPECT_EQ(stage.core().view().jobs[0].counts.succeeded, 3U);
+  EXPECT_EQ(stage.core().view().jobs[0].counts.failed, 1U);
+}
+
+TEST(RestartRounds, RowsAreTheNewestAndTheStreamHasThemAll) {
+  Stage stage;
+  begin_round(stage);
+  stage.results("w", 5, 1, 1);
+  stage.results("w", 6, 2, 1);
+  stage.restart();
+  stage.add_producer("p");
+  stage.gather("p", 1);
+  const auto rows = stage.take({"rows"});
+  ASSERT_EQ(rows.size(), 4U);
+  for (const std::string& row : rows) EXPECT_THAT(row, HasSubstr("succeeded"));
+  stage.add_producer("q");
+  stage.gather("q", 1, 0, RowOrder::kAsCompleted);
+  EXPECT_EQ(stage.take({"rows"}).size(), 6U);
+}
+
+TEST(RestartRounds, ASuccessOfAnEarlierRoundDoesNotCount) {
+  Stage stage;
+  begin_round(stage);
+  stage.restart();
+  stage.reconnect("w", {6});
+  stage.skip();
+  stage.results("w", 2, 1, 1);
+  EXPECT_THAT(stage.take({"put-record"}), IsEmpty());
+}
+
+TEST(Restart, SaysByWhichPolicyAJobWasHalted) {
+  Stage stage;
+  JobOptions options = kept_job();
+  options.halt = {{.on = HaltOn::kFailures, .count = 1}};
+  set_up(stage, 2, options);
+  stage.results("w", 1, 0, 1, Outcome::kFailed);
+  stage.returned("w", 2, {{{1}, 1}});
+  stage.restart();
+  stage.add_producer("q");
+  stage.gather("q", 1);
+  stage.skip();
+  stage.ack("q", 1, 2);
+  EXPECT_THAT(stage.take({"ended"}), ElementsAre(HasSubstr("halted: 1 task failed")));
+}
+
 TEST(Restart, TwiceInARowChangesNothing) {
   Stage stage;
   set_up(stage, 3);

@@ -287,9 +287,9 @@ void Stage::ask(const std::string& name, Topic topic, const std::string& selecto
 }
 
 void Stage::steer(const std::string& name, Steering action, const std::vector<std::uint64_t>& jobs,
-                  std::uint64_t grace_ms) {
+                  std::uint64_t grace_ms, std::uint32_t outcomes) {
   const FakeProducer& fake = producers_.at(name);
-  Steer steer{++requests_, {}, action, grace_ms};
+  Steer steer{++requests_, {}, action, grace_ms, outcomes};
   for (const std::uint64_t job : jobs) steer.jobs.push_back(job_id(job));
   step(MessageArrived{fake.peer, {fake.session, FromProducer{steer}}, {}});
 }

@@ -84,7 +84,7 @@ class Stage {
             std::uint64_t sequence, std::uint64_t count, std::uint64_t tuple_bytes = 4);
   void ask(const std::string& name, Topic topic, const std::string& selector = {});
   void steer(const std::string& name, Steering action, const std::vector<std::uint64_t>& jobs,
-             std::uint64_t grace_ms = 0);
+             std::uint64_t grace_ms = 0, std::uint32_t outcomes = 0);
   // What the last Answer held: msgpack.
   const Blob& answer() const { return answer_; }
   // As the last JobOpened said.

@@ -32,6 +32,16 @@ void Written::apply(const StoreWrite& write) {
           job.head.charges[w.index.value] = w;
         } else if constexpr (std::is_same_v<Write, PutPush>) {
           job.head.pushes[w.key] = w;
+        } else if constexpr (std::is_same_v<Write, PutDealt>) {
+          std::erase(job.head.dealt, w.index);
+          if (w.out) job.head.dealt.push_back(w.index);
+        } else if constexpr (std::is_same_v<Write, PutRound>) {
+          job.head.rounds.push_back(w);
+          for (const IndexRange& range : w.tasks) {
+            std::erase_if(job.head.dealt, [&](TaskIndex at) { return range.contains(at); });
+            std::erase_if(job.head.charges,
+                          [&](const auto& e) { return range.contains(TaskIndex{e.first}); });
+          }
         } else if constexpr (std::is_same_v<Write, DropChunk>) {
           job.chunks.erase(w.first.value);
         } else if constexpr (std::is_same_v<Write, DropRecord>) {

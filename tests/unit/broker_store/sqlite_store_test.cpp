@@ -15,10 +15,14 @@ TEST_F(StoreTest, WhatIsDurableIsThereInTheNextLife) {
     (*store)->write(writes(put_job(), put_chunk(0, 3, "abcdef"), last));
     (*store)->write(writes(put_record(1, 0, 3, "values"), PutClose{kJob, 5},
                            PutState{kJob, true, true, RowOrder::kAsCompleted, TaskIndex{4},
-                                    std::string(limits::kSignatureBytesMax, 's'), 7},
-                           PutCharge{kJob, TaskIndex{4}, 1, 2, 3, {8, 9}},
+                                    std::string(limits::kSignatureBytesMax, 's'), 7, "halted so"},
+                           PutCharge{kJob, TaskIndex{0}, 9, 9, 9, {8, 8}},
+                           PutDealt{kJob, TaskIndex{0}, true}, PutDealt{kJob, TaskIndex{3}, true},
+                           PutDealt{kJob, TaskIndex{4}, true}, PutDealt{kJob, TaskIndex{4}, false},
+                           PutRound{kJob, 1, {{TaskIndex{0}, 2}}, {8, 7}, RecordId{1}},
+                           PutCharge{kJob, TaskIndex{4}, 1, 2, 3, {8, 9}, 5},
                            PutPush{kJob, "p", 9, 21}));
-    ASSERT_TRUE(wait_durable(**store, 8));
+    ASSERT_TRUE(wait_durable(**store, 14));
   }
   auto store = opened();
   ASSERT_TRUE(store) << store.error().message;
@@ -48,7 +52,16 @@ TEST_F(StoreTest, WhatIsDurableIsThereInTheNextLife) {
   EXPECT_EQ(record.worker, "w@host");
   EXPECT_EQ(job.records[0].blob_bytes, 6U);
   EXPECT_FALSE(job.records[0].dropped);
+  EXPECT_EQ(job.state.halted, "halted so");
+  EXPECT_EQ(job.charges.size(), 1U);  // that of task 0 is of an earlier round
   EXPECT_EQ(job.charges.at(4).crashes, 2U);
+  EXPECT_EQ(job.charges.at(4).refunded, 5U);
+  EXPECT_EQ(job.dealt, std::vector<TaskIndex>{TaskIndex{3}});
+  ASSERT_EQ(job.rounds.size(), 1U);
+  EXPECT_EQ(job.rounds[0].tasks, (std::vector<IndexRange>{{TaskIndex{0}, 2}}));
+  EXPECT_EQ(job.rounds[0].token, (AttemptToken{8, 7}));
+  EXPECT_EQ(job.rounds[0].after, RecordId{1});
+  EXPECT_EQ(job.valid_now(record), (std::vector<IndexRange>{{TaskIndex{2}, 1}}));
   EXPECT_EQ(job.charges.at(4).token, (AttemptToken{8, 9}));
   EXPECT_EQ(job.pushes.at("p").sequence, 9U);
   EXPECT_EQ(job.pushes.at("p").tasks, 21U);

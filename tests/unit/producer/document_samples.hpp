@@ -28,6 +28,8 @@ inline Map job() {
           {"names", Array{}},
           {"state", "running"},
           {"reason", ""},
+          {"halted", ""},
+          {"rounds", 1},
           {"priority", 0},
           {"where", Map{{"gpu", "yes"}}},
           {"age_ms", 192'000},

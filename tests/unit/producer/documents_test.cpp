@@ -28,14 +28,14 @@ Kinds kinds_of(const json& object) {
   return kinds;
 }
 
-const Kinds kJob{{"id", "string"},           {"name", "string"},     {"key", "string"},
-                 {"function", "string"},     {"command", "array"},   {"names", "array"},
-                 {"state", "string"},        {"reason", "string"},   {"priority", "integer"},
-                 {"where", "object"},        {"age_ms", "integer"},  {"ended_ms", "null"},
-                 {"closed", "boolean"},      {"kept", "boolean"},    {"keep_ms", "integer"},
-                 {"counts", "object"},       {"rate", "number"},     {"mean_ns", "integer"},
-                 {"eta_ms", "integer"},      {"producer", "string"}, {"tuple_bytes", "integer"},
-                 {"result_bytes", "integer"}};
+const Kinds kJob{{"id", "string"},       {"name", "string"},         {"key", "string"},
+                 {"function", "string"}, {"command", "array"},       {"names", "array"},
+                 {"state", "string"},    {"reason", "string"},       {"halted", "string"},
+                 {"rounds", "integer"},  {"priority", "integer"},    {"where", "object"},
+                 {"age_ms", "integer"},  {"ended_ms", "null"},       {"closed", "boolean"},
+                 {"kept", "boolean"},    {"keep_ms", "integer"},     {"counts", "object"},
+                 {"rate", "number"},     {"mean_ns", "integer"},     {"eta_ms", "integer"},
+                 {"producer", "string"}, {"tuple_bytes", "integer"}, {"result_bytes", "integer"}};
 const Kinds kCounts{{"accepted", "integer"},  {"waiting", "integer"}, {"running", "integer"},
                     {"succeeded", "integer"}, {"failed", "integer"},  {"dead_lettered", "integer"},
                     {"cancelled", "integer"}};

@@ -101,8 +101,8 @@ TEST(CodecHostile, UnknownTypesAndWrongKindsAreRefused) {
 }
 
 TEST(CodecHostile, EnumeratorsAndNumbersOutOfRangeAreRefused) {
-  EXPECT_EQ(refusal(from_hex("96 01 07 09 02 02 00")), ErrorCode::kNone);      // Gather
-  EXPECT_EQ(refusal(from_hex("96 01 07 09 02 03 00")), ErrorCode::kProtocol);  // RowOrder 3
+  EXPECT_EQ(refusal(from_hex("96 01 07 09 02 03 00")), ErrorCode::kNone);      // Gather
+  EXPECT_EQ(refusal(from_hex("96 01 07 09 02 04 00")), ErrorCode::kProtocol);  // RowOrder 4
   EXPECT_EQ(refusal(from_hex("95 01 01 09 02 ce ffffffff")), ErrorCode::kNone);
   EXPECT_EQ(refusal(from_hex("95 01 01 09 02 cf 0000000100000000")), ErrorCode::kProtocol);
   EXPECT_FALSE(decode_to_worker(from_hex("97 01 62 09 a0 02 11 a0")));  // ErrorCode 17

@@ -180,8 +180,8 @@ TEST(CodecGoldenBytes, AskSteerAndPush) {
             "96010a09"
             "0702a3616c6c");
   EXPECT_EQ(to_hex(encoded(FromProducer{Steer{7, {{5}}, Steering::kCancel, 300}}, SessionId{9})),
-            "97010b09"
-            "07910502cd012c");
+            "98010b09"
+            "07910502cd012c00");
   EXPECT_EQ(to_hex(encoded(FromProducer{Push{{5}, "k", 1, 2, {{2, 8}}}}, SessionId{9})),
             "98010c09"
             "05a16b010291920208");
@@ -247,7 +247,7 @@ constexpr const char* kGoldenLeaseWithoutSpec =
     "9192030c";
 TEST(CodecGoldenBytes, Lease) {
   EXPECT_EQ(to_hex(encoded(ToWorker{golden_lease()}, SessionId{9})),
-            kGoldenLeaseWithoutSpec + std::string("919ba166909000cc80a0a090900000"));
+            kGoldenLeaseWithoutSpec + std::string("919ca166909000cc80a0a090900000c2"));
 }
 TEST(CodecGoldenBytes, LeaseWithASpecThatEndsWithItsOutputLimit) {
   const auto decoded =
@@ -268,7 +268,7 @@ TEST(CodecGoldenBytes, SpecOfACommand) {
   EXPECT_EQ(
       to_hex(encoded(ToWorker{lease}, SessionId{9})),
       kGoldenLeaseWithoutSpec +
-          std::string("919ba16591a17b900000a72f62696e2f7368a1649193a14ea176c391a169cd012c02"));
+          std::string("919ca16591a17b900000a72f62696e2f7368a1649193a14ea176c391a169cd012c02c2"));
 }
 TEST(CodecGoldenBytes, Results) {
   EXPECT_EQ(to_hex(encoded(FromWorker{Results{.report = 7,

@@ -18,7 +18,8 @@ inline JobSpec sample_spec() {
           .env = {{"SEED", "{x}", true}, {"HOME", "/h", false}},
           .input = {"{y}\n"},
           .time_limit_percent = 300,
-          .group = 4};
+          .group = 4,
+          .at_most_once = true};
 }
 
 inline std::vector<FromProducer> samples_from_producer() {
@@ -33,7 +34,8 @@ inline std::vector<FromProducer> samples_from_producer() {
                      .wait_workers_ms = 5000,
                      .where = {{"gpu", "yes"}, {"zone", ""}},
                      .keep_ms = 3600000,
-                     .named_key = true};
+                     .named_key = true,
+                     .halt = {{.on = HaltOn::kEnds, .percent = 50, .beyond = true, .now = true}}};
   return {
       ProducerHello{.instance = {0xfedcba9876543210},
                     .attempt = 3,
@@ -49,7 +51,11 @@ inline std::vector<FromProducer> samples_from_producer() {
       GatherAck{.job = job, .cursor = 18},
       CancelJob{.job = job, .grace_ms = CancelJob::kNoKill},
       Ask{.request = 31, .topic = Topic::kWorkers, .selector = "last"},
-      Steer{.request = 32, .jobs = {job, {8}}, .action = Steering::kForget, .grace_ms = 5000},
+      Steer{.request = 32,
+            .jobs = {job, {8}},
+            .action = Steering::kRetry,
+            .grace_ms = 5000,
+            .outcomes = 6},
       Push{.job = job, .key = "p", .sequence = 6, .count = 300, .blocks = {{256, 512}, {44, 88}}}};
 }
 
@@ -130,7 +136,8 @@ inline std::vector<ToProducer> samples_to_producer() {
                .values_bytes = 400,
                .run_ns = 123456789,
                .tuples_bytes = 800,
-               .tuples_skip = 13},
+               .tuples_skip = 13,
+               .round = 2},
           JobStatus{.job = job,
                     .counts = counts,
                     .workers = 2,
@@ -143,7 +150,7 @@ inline std::vector<ToProducer> samples_to_producer() {
                    .attempt = 1,
                    .limit = 3,
                    .worker = "w1@node7"},
-          JobEnded{.job = job, .counts = counts},
+          JobEnded{.job = job, .counts = counts, .halted = "3 failed", .rounds = 2},
           Refused{.key = "key-1",
                   .job = job,
                   .code = ErrorCode::kUnknownFunction,

@@ -13,9 +13,11 @@ ExecutorDied died(std::uint32_t slot, std::uint64_t started, std::uint64_t finis
 
 // One slot that was dealt tasks 0 (done), 1 and 2 at positions 1 and 2, 3 and 4 behind them.
 struct Dealt : Harness {
-  Dealt() : Harness(1) {
+  explicit Dealt(bool at_most_once = false) : Harness(1) {
     start();
-    lease(make_lease(1, 5, 0, 5));
+    JobSpec spec{.function = "f", .argv = {}, .names = {}, .time_limit_ms = 0, .max_output = 0};
+    spec.at_most_once = at_most_once;
+    lease(make_lease(1, 5, 0, 5, kJob, spec));
     duties.clear();
     done(0, 0, 1, 300us);
     sent.clear();
@@ -60,6 +62,18 @@ TEST(AgentCrash, FinishedTasksWithoutReportRunAgainUncharged) {
   h.ready(0);
   h.expect_duty<DealBind>();
   h.expect_work(0, 0, 2, 1);
+}
+
+TEST(AgentCrash, WhatRunsAtMostOnceAndHasRunIsReportedAsCrashed) {
+  Dealt h(true);
+  h.step(died(0, 4, 3));  // 2 had finished, 3 ran
+  h.expect_results(3, 1, Outcome::kCrashed);
+  Blob blob;
+  h.expect_results(2, 1, Outcome::kCrashed, &blob);
+  const auto columns = decode_columns(blob.view());
+  ASSERT_TRUE(columns);
+  EXPECT_NE(columns->failures[0].message.find("it runs at most once"), std::string::npos);
+  EXPECT_EQ(h.core.view().queued_tasks, 1u);
 }
 
 TEST(AgentCrash, BetweenTwoTasksNobodyIsCharged) {
