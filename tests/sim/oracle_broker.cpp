@@ -28,6 +28,7 @@ void Oracle::release_all_of(InstanceId instance) {
 }
 
 void Oracle::broker_dies() {
+  full_ = false;
   for (; !undo_.empty(); undo_.pop_back()) undo_.back().second();
   for (auto& [code, token] : tokens_) {
     token.released = true;
