@@ -25,6 +25,23 @@ std::uint32_t big_endian(std::string_view bytes, std::size_t at) {
   return number;
 }
 
+Error full(const std::string& path) {
+  return {ErrorCode::kSystem, path + ": the disk is full; make room, then start again"};
+}
+
+const char* failed_at(int extended_code) {
+  switch (extended_code) {
+    case SQLITE_IOERR_READ:
+    case SQLITE_IOERR_SHORT_READ:
+      return "to read";
+    case SQLITE_IOERR_FSYNC:
+    case SQLITE_IOERR_DIR_FSYNC:
+      return "to sync";
+    default:
+      return "to write";
+  }
+}
+
 bool holds_something(const std::string& path) {
   std::error_code ignored;
   const auto size = std::filesystem::file_size(path, ignored);
@@ -109,7 +126,13 @@ Error sqlite_error(const std::string& path, const SqliteFileKind& kind,
       return damaged(path, kind,
                      fmt::format("the {} is damaged ({})", kind.what, what.getErrorStr()));
     case SQLITE_FULL:
-      return {ErrorCode::kSystem, path + ": the disk is full; make room, then start again"};
+      return full(path);
+    case SQLITE_IOERR:
+      if (what.getExtendedErrorCode() == SQLITE_IOERR_SHMSIZE) return full(path);
+      return {ErrorCode::kSystem,
+              fmt::format("{}: the disk failed {} ({}); see the system's log (dmesg), then start "
+                          "again: what was acknowledged is there",
+                          path, failed_at(what.getExtendedErrorCode()), what.getErrorStr())};
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:

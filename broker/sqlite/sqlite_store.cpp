@@ -8,8 +8,10 @@
 
 #include <atomic>
 #include <bit>
+#include <cerrno>
 #include <chrono>
 #include <condition_variable>
+#include <cstring>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -51,9 +53,9 @@ class StoreLock {
     const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
       return fail(ErrorCode::kSystem,
-                  path +
-                      ": cannot be made; see the permissions of the directory, or name another "
-                      "file with --store FILE");
+                  fmt::format("{}: cannot be made ({}); see the permissions of the directory, or "
+                              "name another file with --store FILE",
+                              path, std::strerror(errno)));
     StoreLock lock(fd);
     if (::flock(fd, LOCK_EX | LOCK_NB) != 0)
       return fail(ErrorCode::kConflict,
@@ -140,7 +142,8 @@ struct SqliteStore::State {
     }
     durable.fetch_add(group.size(), std::memory_order_release);
     tell();
-    writer.tidy(kTidyBetweenGroups);
+    look_for_room();
+    tidy(kTidyBetweenGroups);
     return true;
   }
 
@@ -167,27 +170,51 @@ struct SqliteStore::State {
     try {
       writer.commit(group);
     } catch (const SQLite::Exception& what) {
-      if (!sqlite::is_full(what)) throw;
-      if (!is_full.exchange(true)) {
-        log().error("{}: the disk is full; no more tuples are taken until there is room",
-                    options.path);
-        tell();
-        // The reserve is for the log: a checkpoint would take it for the file's growth.
-        sqlite::checkpoint_by_itself(*written_file, false);
-      }
-      reserve.give_up();
+      if (!sqlite::is_full(*written_file, what)) throw;
+      no_room();
       return false;
     }
     return true;
   }
 
-  bool tidy_or_wait() {
-    if (!reserve.taken() && reserve.take() && is_full.exchange(false)) {
-      sqlite::checkpoint_by_itself(*written_file, true);
-      log().info("{}: there is room again", options.path);
+  void no_room() {
+    if (!is_full.exchange(true)) {
+      log().error("{}: the disk is full; no more tuples are taken until there is room",
+                  options.path);
       tell();
+      // The reserve is for the log: a checkpoint would take it for the file's growth.
+      sqlite::checkpoint_by_itself(*written_file, false);
     }
-    const bool more = !is_full && writer.tidy(kTidyAtRest);
+    reserve.give_up();
+  }
+
+  // There is room once the reserve can be taken again.
+  void look_for_room() {
+    if (reserve.taken()) return;
+    const auto now = std::chrono::steady_clock::now();
+    if (now < take_reserve_at) return;
+    take_reserve_at = now + kTakeReserveAgain;
+    if (!reserve.take() || !is_full.exchange(false)) return;
+    sqlite::checkpoint_by_itself(*written_file, true);
+    log().info("{}: there is room again", options.path);
+    tell();
+  }
+
+  // As Writer::tidy, which can wait for room.
+  bool tidy(std::chrono::milliseconds time) {
+    if (is_full) return false;
+    try {
+      return writer.tidy(time);
+    } catch (const SQLite::Exception& what) {
+      if (!sqlite::is_full(*written_file, what)) throw;
+      no_room();
+      return false;
+    }
+  }
+
+  bool tidy_or_wait() {
+    look_for_room();
+    const bool more = tidy(kTidyAtRest);
     std::unique_lock guard(mutex);
     const auto wanted = [this] { return stopping || !waiting.empty(); };
     if (!more) {
@@ -281,6 +308,7 @@ struct SqliteStore::State {
   std::optional<Error> failed;
 
   std::uint64_t handed_over = 0;  // the loop's
+  std::chrono::steady_clock::time_point take_reserve_at;  // the writing thread's
   std::atomic<std::uint64_t> durable{0};
   std::atomic<bool> is_full{false};
   std::thread thread;  // last: it uses all of the above

@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 
 #include "proto/sqlite_file.hpp"
@@ -44,11 +45,30 @@ constexpr SqliteFileKind kStore{
 
 Result<void> looks_like_a_store(const std::string& path) { return check_sqlite_file(path, kStore); }
 
-void checkpoint_by_itself(SQLite::Database& database, bool on) {
-  database.exec(fmt::format("PRAGMA wal_autocheckpoint = {}", on ? kCheckpointPages : 0));
+// SQLite's own checkpoints keep silent about a write or sync that failed; this one fails the commit
+// that it follows. Readers are waited for by no one, and a full disk is told by the commits.
+static int bring_into_file(void* /*unused*/, sqlite3* database, const char* name, int pages) {
+  if (pages < kCheckpointPages) return SQLITE_OK;
+  const int done =
+      sqlite3_wal_checkpoint_v2(database, name, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  return done == SQLITE_BUSY || done == SQLITE_LOCKED || done == SQLITE_FULL ? SQLITE_OK : done;
 }
 
-bool is_full(const SQLite::Exception& what) { return what.getErrorCode() == SQLITE_FULL; }
+void checkpoint_by_itself(SQLite::Database& database, bool on) {
+  sqlite3_wal_hook(database.getHandle(), on ? bring_into_file : nullptr, nullptr);
+}
+
+bool is_full(SQLite::Database& database, const SQLite::Exception& what) {
+  switch (what.getExtendedErrorCode()) {
+    case SQLITE_FULL:
+    case SQLITE_IOERR_SHMSIZE:  // the index of the log could not grow
+      return true;
+    case SQLITE_IOERR_WRITE:
+      return sqlite3_system_errno(database.getHandle()) == EDQUOT;
+    default:
+      return false;
+  }
+}
 
 Error explained(const std::string& path, const SQLite::Exception& what) {
   return sqlite_error(path, kStore, what);

@@ -34,11 +34,14 @@ Result<std::unique_ptr<SQLite::Database>> open_for_writing(const std::string& pa
 // A second connection, of a thread that only reads.
 Result<std::unique_ptr<SQLite::Database>> open_for_reading(const std::string& path);
 
-// Whether commits bring the log into the file now and then, which takes space of its own.
+// Whether commits bring the log into the file now and then, which takes space of its own. A commit
+// throws for a write or sync that fails there, too.
 void checkpoint_by_itself(SQLite::Database& database, bool on);
 
 // "PATH: what SQLite says: what to do."
 Error explained(const std::string& path, const SQLite::Exception& what);
-bool is_full(const SQLite::Exception& what);  // the disk, or a quota
+// The disk, or a quota: that is why this connection has just thrown. What it was about to write is
+// taken back, and may be tried again.
+bool is_full(SQLite::Database& database, const SQLite::Exception& what);
 
 }  // namespace fanmill::broker::sqlite
