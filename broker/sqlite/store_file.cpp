@@ -58,13 +58,25 @@ void checkpoint_by_itself(SQLite::Database& database, bool on) {
   sqlite3_wal_hook(database.getHandle(), on ? bring_into_file : nullptr, nullptr);
 }
 
+// Why the last write to the log failed.
+static int log_errno(SQLite::Database& database) {
+  sqlite3_file* log = nullptr;
+  int last = 0;
+  if (sqlite3_file_control(database.getHandle(), nullptr, SQLITE_FCNTL_JOURNAL_POINTER, &log) !=
+          SQLITE_OK ||
+      log == nullptr || log->pMethods == nullptr)
+    return 0;
+  log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &last);
+  return last;
+}
+
 bool is_full(SQLite::Database& database, const SQLite::Exception& what) {
   switch (what.getExtendedErrorCode()) {
     case SQLITE_FULL:
     case SQLITE_IOERR_SHMSIZE:  // the index of the log could not grow
       return true;
     case SQLITE_IOERR_WRITE:
-      return sqlite3_system_errno(database.getHandle()) == EDQUOT;
+      return log_errno(database) == EDQUOT;
     default:
       return false;
   }
