@@ -12,6 +12,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
+#include <filesystem>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -38,6 +39,8 @@ constexpr auto kTakeReserveAgain = 1s;
 // Epochs leave gaps of chance: a copy of an older store that is put in its place does not give out
 // the epochs that followed in the meantime, and so knows their tokens for what they are.
 constexpr std::uint64_t kEpochGap = 1U << 14;
+// To bring the log into the file and begin a life.
+constexpr std::uint64_t kRoomToBegin = 1U << 20;
 
 std::uint64_t bytes_of(const StoreWrite& write) {
   if (const auto* chunk = std::get_if<PutChunk>(&write)) return chunk->bytes.size();
@@ -317,8 +320,24 @@ struct SqliteStore::State {
 SqliteStore::SqliteStore(std::unique_ptr<State> state) : state_(std::move(state)) {}
 SqliteStore::~SqliteStore() = default;
 
+// A full disk, and the reserve of an earlier life on it: that is what the reserve is for.
+static bool made_room(const SqliteStoreOptions& options) {
+  std::error_code ignored;
+  const auto space = std::filesystem::space(options.path, ignored);
+  if (ignored || space.available >= kRoomToBegin) return false;
+  return std::filesystem::remove(options.path + ".reserve", ignored);
+}
+
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteStoreOptions& options,
                                                        std::uint64_t random) {
+  auto store = open_once(options, random);
+  if (!store && store.error().code == ErrorCode::kSystem && made_room(options))
+    store = open_once(options, random);
+  return store;
+}
+
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open_once(const SqliteStoreOptions& options,
+                                                            std::uint64_t random) {
   if (auto store = sqlite::looks_like_a_store(options.path); !store)
     return tl::make_unexpected(std::move(store.error()));
   auto lock = StoreLock::take(options.path);
