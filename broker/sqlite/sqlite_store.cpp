@@ -310,7 +310,7 @@ struct SqliteStore::State {
   bool stopping = false;
   std::optional<Error> failed;
 
-  std::uint64_t handed_over = 0;  // the loop's
+  std::uint64_t handed_over = 0;                          // the loop's
   std::chrono::steady_clock::time_point take_reserve_at;  // the writing thread's
   std::atomic<std::uint64_t> durable{0};
   std::atomic<bool> is_full{false};

@@ -267,11 +267,12 @@ class Load(threading.Thread):
     def __init__(self, site, chance):
         super().__init__(daemon=True)
         self.site, self.chance, self.stopping = site, chance, threading.Event()
-        self.jobs, self.tuples, self.wrong = 0, 0, None
+        self.jobs, self.tuples, self.wrong, self.at = 0, 0, None, "nothing"
 
     def persist(self, *words):
         """The broker is away now and then: the same line again, until it is answered."""
         while True:
+            self.at = "%s since %s" % (" ".join(words), time.strftime("%X"))
             done = self.site.fanmill(*words, code=None)
             if done.returncode == 0:
                 return done.stdout
@@ -295,7 +296,7 @@ class Load(threading.Thread):
             self.wrong = wrong
 
 
-def error_cycle(site, faults, chance, counted):
+def error_cycle(site, load, faults, chance, counted):
     calls = chance.choice((WRITES, SYNCS))
     error = chance.choice((errno.EIO, errno.EIO, errno.ENOSPC, errno.EDQUOT))
     waits = calls == WRITES and error != errno.EIO  # for room
@@ -309,7 +310,11 @@ def error_cycle(site, faults, chance, counted):
     faults.arm(calls, error, before, failing, chance.random() < 0.3)
     if at_start:
         site.launch_broker()
-    wait_for(lambda: faults.failed() > 0 or site.ended(), "a fault", 60)
+    try:
+        wait_for(lambda: faults.failed() > 0 or site.ended(), "a fault", 60)
+    except Violation:
+        raise Violation("the load stands still, at %s; the broker's log:\n%s\n%s\n%s" % (
+            load.at, site.log(), site.fanmill("jobs", code=None).stdout, site.fanmill("status", code=None).stdout)) from None
     what = "%s failed with %s%s" % ("a write" if calls == WRITES else "a sync", errno.errorcode[error], " at the start" if at_start else "")
     if waits:
         wait_for(lambda: site.ended() or faults.failed() >= failing or site.says("there is room again"), "the end of the faults", 60)
@@ -345,7 +350,7 @@ def run_errors(binaries, seed, cycles, shim):
         site.start_worker()
         load.start()
         while counted["injected errors"] < cycles and load.wrong is None:
-            error_cycle(site, faults, chance, counted)
+            error_cycle(site, load, faults, chance, counted)
         load.stopping.set()
         load.join(180)
         if load.wrong is not None:
