@@ -83,6 +83,8 @@ Result<void> check_sqlite_file(const std::string& path, const SqliteFileKind& ki
     return tl::make_unexpected(damaged(path, kind, "the file is cut short"));
   // Who made the file died while doing so: SQLite takes that back.
   if (holds_something(path + "-journal")) return {};
+  // So early that it has no table (the schema's cookie is 0): there is nothing of anybody in it.
+  if (big_endian(head, 40) == 0 && big_endian(head, 68) == 0) return {};
   const std::uint32_t version = big_endian(head, 60);
   if (big_endian(head, 68) != kind.application_id)
     return fail(ErrorCode::kMalformedInput,

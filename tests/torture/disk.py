@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Disks that fill up and disks that fail, under a real broker with jobs running.
 
-    tests/torture/disk.py full   [--bin build/bin] [--cycles 100] [--seed N]
-    tests/torture/disk.py errors [--bin build/bin] [--cycles 300] [--seed N] [--shim build/lib/faulty_disk.so]
+    tests/torture/disk.py full    [--bin build/bin] [--cycles 100] [--seed N]
+    tests/torture/disk.py errors  [--bin build/bin] [--cycles 300] [--seed N] [--shim build/tests/torture/faulty_disk.so]
+    tests/torture/disk.py journal [--bin build/bin] [--cycles 100] [--seed N] [--shim build/tests/torture/faulty_disk.so]
 
 full: the store lies on a small tmpfs, which is filled to the last byte while a job runs and another is submitted, and
 freed. Meanwhile the broker stays, takes no tuples, says so, and records what runs; it goes on by itself within 5 s.
@@ -11,7 +12,10 @@ In some cycles it is killed while the disk is full. Needs a right to mount; ends
 errors: writes and syncs of the store fail with EIO or ENOSPC, chosen by seed (faulty_disk.c). A write that fails for
 want of space is repeated; after any other failure the broker ends itself with a message, and is started again.
 
-In both, every tuple whose acceptance was acknowledged must come back, once, in order, with its value. Prints the seed
+journal: the same faults under the journal of a private run, which ends with a message; the same line with --resume, as
+often as it takes, leaves the file that an undisturbed run leaves.
+
+In all, every tuple whose acceptance was acknowledged must come back, once, in order, with its value. Prints the seed
 and what was counted. Exit status: 0 all held, 1 violations, 77 skipped.
 """
 import argparse
@@ -319,6 +323,7 @@ def error_cycle(site, load, faults, chance, counted):
     if waits:
         wait_for(lambda: site.ended() or faults.failed() >= failing or site.says("there is room again"), "the end of the faults", 60)
         faults.disarm()
+        wait_for(lambda: site.ended() or site.says("results are kept"), "a broker that serves or has ended", 30)
         if site.ended() and not at_start:
             raise Violation("the broker ended where it should wait for room; %s:\n%s" % (what, site.log()))
     else:
@@ -369,20 +374,58 @@ def run_errors(binaries, seed, cycles, shim):
     return counted
 
 
+def run_journal(binaries, seed, cycles, shim):
+    """Returns what was counted. Raises Violation. `cycles`: errors that are injected at least."""
+    chance = random.Random(seed)
+    counted = {"injected errors": 0, "runs": 0, "files compared": 0}
+    site = Site(binaries)
+    faults = Faults(site.directory / "control")
+    site.env = {**site.env, "LD_PRELOAD": str(pathlib.Path(shim).resolve()), "FAULTY_DISK_PART": "/run.db",
+                "FAULTY_DISK_CONTROL": str(site.directory / "control")}
+    del site.env["FANMILL_BROKER"]
+    try:
+        while counted["injected errors"] < cycles:
+            texts = ["line %d" % i + "x" * chance.randrange(2000) for i in range(2000)]
+            (site.directory / "in.jsonl").write_text(lines_of(texts, 0.0005))
+            for path in (*site.directory.glob("run.db*"), *site.directory.glob("out*")):
+                path.unlink()
+            for attempt in range(1000):
+                calls, error = chance.choice((WRITES, SYNCS)), chance.choice((errno.EIO, errno.ENOSPC, errno.EDQUOT))
+                faults.arm(calls, error, int(2 ** chance.uniform(0, 9 if calls == WRITES else 4)) - 1, 1, chance.random() < 0.3)
+                done = site.fanmill("map", "-j", "2", "--quiet", "--journal", "run.db", "--durability", chance.choice(("os", "sync")), "--resume",
+                                    "-o", "out", "sleep_print", "in.jsonl", code=None)
+                faults.disarm()
+                counted["runs"] += 1
+                counted["injected errors"] += faults.failed()
+                if done.returncode == 0:
+                    break
+                if faults.failed() == 0 or done.returncode != 3 or not re.search("run.db: (the disk|cannot be)", done.stderr):
+                    raise Violation("a run ended with %d; %d %s: %s" % (done.returncode, faults.failed(), errno.errorcode[error], done.stderr))
+            got = (site.directory / "out").read_text().splitlines()
+            if got != texts:
+                raise Violation("the file has %d lines of %d, or other ones" % (len(got), len(texts)))
+            counted["files compared"] += 1
+    finally:
+        site.clear()
+    return counted
+
+
 def run(what, binaries, seed, cycles, shim=None):
-    """One of the two, by name; returns what was counted, None if it cannot be done here. Raises Violation."""
-    return run_full(binaries, seed, cycles) if what == "full" else run_errors(binaries, seed, cycles, shim)
+    """One of the three, by name; returns what was counted, None if it cannot be done here. Raises Violation."""
+    if what == "full":
+        return run_full(binaries, seed, cycles)
+    return (run_errors if what == "errors" else run_journal)(binaries, seed, cycles, shim)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("full", "errors"))
+    parser.add_argument("what", choices=("full", "errors", "journal"))
     parser.add_argument("--bin", default="build/bin", type=pathlib.Path)
-    parser.add_argument("--shim", default="build/lib/faulty_disk.so", type=pathlib.Path)
+    parser.add_argument("--shim", default="build/tests/torture/faulty_disk.so", type=pathlib.Path)
     parser.add_argument("--cycles", type=int)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     options = parser.parse_args()
-    cycles = options.cycles or (100 if options.what == "full" else 300)
+    cycles = options.cycles or (300 if options.what == "errors" else 100)
     print("%s: seed %d, %d cycles" % (options.what, options.seed, cycles), flush=True)
     begin = time.monotonic()
     try:
