@@ -17,8 +17,15 @@ enum class Durability : std::uint8_t {
   kSync,  // every commit is flushed to the disk
 };
 
-// Raised with every change of the tables; proto/PROTOCOL.md's rules for fields hold for the rows.
-// Every released version opens for ever: an older file is converted when it is opened.
+// Every released version opens for ever. To change what a store holds:
+//  1. A field for a row of msgpack (rows.hpp): append it; its default must mean what its absence
+//     meant. Never reorder, remove or retype one. No version changes, but a fixture (4) is made.
+//  2. Anything else (tables, columns, what a field means): raise kSchemaVersion, and convert older
+//     files when they are opened for writing, in the one transaction that sets their user_version.
+//     Who only reads (verify) reads every version.
+//  3. Say so in CHANGELOG.md: a later store is refused by an earlier fanmill.
+//  4. tests/data/make_store_fixtures.py makes a file of the current version; those of released
+//     versions are never made again, and test_old_files.py goes on with each of them.
 inline constexpr std::uint32_t kSchemaVersion = 1;
 // "FMIL", at a fixed place of the file: what file(1) and a broker tell a store by.
 inline constexpr std::uint32_t kApplicationId = 0x464d494c;

@@ -76,6 +76,34 @@ class Killed(Restarts):
         self.assertEqual(run.wait().out(), "done\n")
         self.assertEqual(counter.read_text(), "x\n")
 
+    def test_on_a_backup_copy_of_the_store_what_came_after_it_is_unknown(self):
+        kept = self.run_fanmill("submit", "--quiet", "--wait", "--key", "kept", "identity", ":::", "1", "2").out().strip()
+        self.broker.signal(signal.SIGTERM)
+        self.broker.wait()
+        backup = self.dir / "backup.store"
+        shutil.copyfile(self.store, backup)
+        self.start_broker()
+        self.assertEqual(self.run_fanmill("gather", "kept").out(), "1\n2\n")
+        lost = self.run_fanmill("submit", "--quiet", "--key", "lost", "sleep_print", ":::", "3", ":::", "a").out().strip()
+        wait_until(lambda: json.loads(self.run_fanmill("status", "--json").out())["status"]["busy"] == 1, "the task's beginning")
+        self.kill_broker()
+        for path in self.store.parent.glob("broker.store*"):
+            path.unlink()
+        shutil.move(backup, self.store)
+        self.start_broker()
+        self.broker.wait_for_stderr("has tasks of a life of the broker that this store does not know: they are dropped")
+        self.assertEqual(self.run_fanmill("gather", "kept").out(), "1\n2\n")
+        self.assertIn("no job", self.run_fanmill("gather", lost, code=2).err())
+        # The same line under the same key is another job now, with an id of its own.
+        again = self.run_fanmill("submit", "--quiet", "--wait", "--key", "lost", "sleep_print", ":::", "0", ":::", "b").out().strip()
+        self.assertEqual(len({kept, lost, again}), 3)
+        self.assertEqual(self.run_fanmill("gather", again).out(), "b\n")
+        self.worker.signal(signal.SIGTERM)  # the task that was dropped reports to nobody
+        self.worker.wait()
+        self.assertEqual(self.run_fanmill("gather", again).out(), "b\n")
+        status = json.loads(self.run_fanmill("status", "--json").out())["status"]
+        self.assertEqual(status["sink"]["recorded"], 1)
+
     def test_submitting_again_under_the_key_adds_nothing(self):
         first = self.run_fanmill("submit", "--key", "k", "identity", ":::", "1", "2", "3").out()
         self.restart_broker()
