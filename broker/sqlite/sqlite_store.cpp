@@ -39,6 +39,7 @@ constexpr auto kTakeReserveAgain = 1s;
 // Epochs leave gaps of chance: a copy of an older store that is put in its place does not give out
 // the epochs that followed in the meantime, and so knows their tokens for what they are.
 constexpr std::uint64_t kEpochGap = 1U << 14;
+constexpr std::uint64_t kGapsUntil = 1U << 31;  // then none: epochs are of 32 bits
 // To bring the log into the file and begin a life.
 constexpr std::uint64_t kRoomToBegin = 1U << 20;
 
@@ -81,7 +82,7 @@ class StoreLock {
 std::uint32_t begin_life(SQLite::Database& database, const std::vector<std::uint32_t>& epochs,
                          std::uint64_t random) {
   const std::uint64_t last = epochs.empty() ? 0 : epochs.back();
-  const std::uint64_t epoch = last + 1 + random % kEpochGap;
+  const std::uint64_t epoch = last + 1 + (last < kGapsUntil ? random % kEpochGap : 0);
   SQLite::Statement put(database, "INSERT INTO life (epoch) VALUES (?)");
   put.bind(1, static_cast<std::int64_t>(epoch));
   put.exec();
