@@ -158,7 +158,8 @@ int serve(const Options& wanted) {
     spdlog::info("producers elsewhere with {}", security->keyring.join_file(broker::kProducerRole));
   }
   if (jobs > 0)
-    spdlog::info("{} of earlier lives go on", jobs == 1 ? "1 job" : std::to_string(jobs) + " jobs");
+    spdlog::info("{} on", jobs == 1 ? "1 job of earlier lives goes"
+                                    : std::to_string(jobs) + " jobs of earlier lives go");
   spdlog::info("results are kept {}", opened->kept);
   const auto ended = loop->run();
   if (!ended) return told(ended.error());

@@ -1,5 +1,7 @@
 #include "producer/broker_watch.hpp"
 
+#include <utility>
+
 #include "producer/query.hpp"
 
 namespace fanmill::producer {
@@ -9,6 +11,7 @@ std::optional<Error> BrokerWatch::look(MonoTime now) {
     if (lost_at_ && say_) say_("the broker is back");
     lost_at_.reset();
     was_there_ = true;
+    tell_full();
     return {};
   }
   const std::optional<Error>& trouble = client_.connect_error();
@@ -34,6 +37,13 @@ std::optional<Error> BrokerWatch::look(MonoTime now) {
                "the broker at " + (given_.empty() ? std::string("this process") : given_) +
                    " is gone; what it kept in memory is lost with it, so this job has to be run "
                    "again"};
+}
+
+void BrokerWatch::tell_full() {
+  const bool full = client_.session().broker_is_full();
+  if (std::exchange(full_, full) == full || !say_) return;
+  say_(full ? "the broker's disk is full: it takes no tuples until there is room"
+            : "there is room on the broker's disk again");
 }
 
 }  // namespace fanmill::producer

@@ -1,5 +1,5 @@
-// Whether a broker that somebody follows is still there: says when it goes and comes back, and when
-// there is no point in waiting for it any longer.
+// Whether a broker that somebody follows is still there: says when it goes and comes back, when its
+// disk is full, and when there is no point in waiting for it any longer.
 #pragma once
 
 #include <functional>
@@ -42,6 +42,8 @@ class BrokerWatch {
   std::optional<Error> look(MonoTime now);
 
  private:
+  void tell_full();
+
   Client& client_;
   const std::string given_;
   const Follows follows_;
@@ -50,6 +52,7 @@ class BrokerWatch {
   bool kept_in_memory_ = false;
   bool durable_ = false;
   bool was_there_ = false;
+  bool full_ = false;
   std::optional<MonoTime> lost_at_;
 };
 

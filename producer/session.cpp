@@ -62,6 +62,7 @@ struct Session::State {
   MonoTime greeting_until{};
   MonoTime welcomed_at{};
   MonoTime heard_at{};
+  bool store_full = false;  // the broker's
   MonoTime heartbeat_at{};
   bool leaving = false;
   std::deque<SessionJob> jobs;
@@ -212,8 +213,8 @@ struct Session::State {
             [&](const JobEnded& m) {
               if (SessionJob* j = find(m.job); j != nullptr) j->ended(m, duties.notices);
             },
-            [](const HeartbeatReply&) {}, [](const ProducerWelcome&) {}, [](const Refused&) {},
-            [](const UnknownSession&) {},
+            [&](const HeartbeatReply& m) { store_full = m.full; }, [](const ProducerWelcome&) {},
+            [](const Refused&) {}, [](const UnknownSession&) {},
             [&](const Answer& m) { requests.answered(RequestId{m.request}, blob, duties.notices); },
             [&](const RowsEnded& m) {
               if (SessionJob* j = find(m.job); j != nullptr) j->rows_ended(m, duties.notices);
@@ -383,6 +384,7 @@ SessionDuties Session::take_duties(MonoTime now) {
   return out;
 }
 
+bool Session::broker_is_full() const { return state_->store_full; }
 bool Session::is_connected() const { return state_->phase == Phase::kWelcomed; }
 std::uint64_t Session::submitted(JobHandle job) const { return state_->job(job).submitted_tasks(); }
 bool Session::settled(JobHandle job) const { return state_->job(job).settled(); }

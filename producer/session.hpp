@@ -149,7 +149,8 @@ class Session {
   void goodbye(MonoTime now);
 
   SessionDuties take_duties(MonoTime now);
-  bool is_connected() const;                     // welcomed, and not silent since
+  bool is_connected() const;    // welcomed, and not silent since
+  bool broker_is_full() const;  // its disk: it takes no tuples; as its last heartbeat said
   std::uint64_t submitted(JobHandle job) const;  // tasks handed to submit()
   std::uint64_t accepted(JobHandle job) const;   // tasks acknowledged
   // Everything submitted is acknowledged, and the end of it where close() was called.

@@ -184,7 +184,7 @@ void describe(A& a, M& m) {
 }
 template <class A, wire::Of<HeartbeatReply> M>
 void describe(A& a, M& m) {
-  a(m.list_wanted, m.number);
+  a(m.list_wanted, m.number, m.full);
 }
 template <class A, wire::Of<UnknownSession> M>
 void describe(A& a, M&) {

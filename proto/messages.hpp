@@ -429,6 +429,7 @@ struct Refused {
 struct HeartbeatReply {
   bool list_wanted{};      // a worker's next heartbeat is to carry the list of what it holds
   std::uint64_t number{};  // of the worker's heartbeat that it answers; 0 to a producer
+  bool full{};             // to a producer: the broker's disk is, and no tuples are taken
 };
 struct UnknownSession {};  // say HELLO again
 

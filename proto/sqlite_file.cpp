@@ -25,6 +25,23 @@ std::uint32_t big_endian(std::string_view bytes, std::size_t at) {
   return number;
 }
 
+Error full(const std::string& path) {
+  return {ErrorCode::kSystem, path + ": the disk is full; make room, then start again"};
+}
+
+const char* failed_at(int extended_code) {
+  switch (extended_code) {
+    case SQLITE_IOERR_READ:
+    case SQLITE_IOERR_SHORT_READ:
+      return "to read";
+    case SQLITE_IOERR_FSYNC:
+    case SQLITE_IOERR_DIR_FSYNC:
+      return "to sync";
+    default:
+      return "to write";
+  }
+}
+
 bool holds_something(const std::string& path) {
   std::error_code ignored;
   const auto size = std::filesystem::file_size(path, ignored);
@@ -41,6 +58,19 @@ void make_tables(SQLite::Database& database, const SqliteFileKind& kind) {
   database.exec(fmt::format("PRAGMA application_id = {}", kind.application_id));
   database.exec(fmt::format("PRAGMA user_version = {}", kind.schema_version));
   transaction.commit();
+}
+
+// One transaction: it is of the one version or of the other.
+void convert(SQLite::Database& database, const SqliteFileKind& kind) {
+  const std::uint32_t found = database.execAndGet("PRAGMA user_version").getUInt();
+  if (found >= kind.schema_version) return;
+  SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+  for (std::uint32_t version = found; version < kind.schema_version; ++version)
+    database.exec(kind.steps[version - 1]);
+  database.exec(fmt::format("PRAGMA user_version = {}", kind.schema_version));
+  transaction.commit();
+  // The number is looked for in the file itself.
+  database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
 }  // namespace
@@ -66,6 +96,8 @@ Result<void> check_sqlite_file(const std::string& path, const SqliteFileKind& ki
     return tl::make_unexpected(damaged(path, kind, "the file is cut short"));
   // Who made the file died while doing so: SQLite takes that back.
   if (holds_something(path + "-journal")) return {};
+  // So early that it has no table (the schema's cookie is 0): there is nothing of anybody in it.
+  if (big_endian(head, 40) == 0 && big_endian(head, 68) == 0) return {};
   const std::uint32_t version = big_endian(head, 60);
   if (big_endian(head, 68) != kind.application_id)
     return fail(ErrorCode::kMalformedInput,
@@ -95,6 +127,7 @@ Result<std::unique_ptr<SQLite::Database>> open_sqlite_file(const std::string& pa
     make_tables(*database, kind);
     database->exec("PRAGMA journal_mode = WAL");
     database->exec("PRAGMA synchronous = FULL");
+    convert(*database, kind);
     return database;
   } catch (const SQLite::Exception& what) {
     return tl::make_unexpected(sqlite_error(path, kind, what));
@@ -109,7 +142,13 @@ Error sqlite_error(const std::string& path, const SqliteFileKind& kind,
       return damaged(path, kind,
                      fmt::format("the {} is damaged ({})", kind.what, what.getErrorStr()));
     case SQLITE_FULL:
-      return {ErrorCode::kSystem, path + ": the disk is full; make room, then start again"};
+      return full(path);
+    case SQLITE_IOERR:
+      if (what.getExtendedErrorCode() == SQLITE_IOERR_SHMSIZE) return full(path);
+      return {ErrorCode::kSystem,
+              fmt::format("{}: the disk failed {} ({}); see the system's log (dmesg), then start "
+                          "again: what was acknowledged is there",
+                          path, failed_at(what.getExtendedErrorCode()), what.getErrorStr())};
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "proto/error.hpp"
@@ -17,6 +18,8 @@ struct SqliteFileKind {
   std::uint32_t application_id;  // in the file's header, so that file(1) and others may know it
   std::uint32_t schema_version;
   const char* tables;  // SQL that makes them
+  // SQL that makes version i + 2 of version i + 1.
+  std::span<const char* const> steps;
   int page_bytes;
   const char* what;          // "store of a broker"
   const char* name_another;  // what to do instead: "Name another file with --store FILE"
@@ -30,7 +33,8 @@ inline constexpr int kSqliteBusyMs = 5000;
 // or is empty is fine. kUsage: a directory; kMalformedInput: no such file of ours; kSystem.
 Result<void> check_sqlite_file(const std::string& path, const SqliteFileKind& kind);
 
-// Opens it for writing and makes the tables if it has none; in WAL mode, at synchronous = FULL.
+// Opens it for writing, makes the tables if it has none, and converts an earlier version; in WAL
+// mode, at synchronous = FULL.
 Result<std::unique_ptr<SQLite::Database>> open_sqlite_file(const std::string& path,
                                                            const SqliteFileKind& kind);
 

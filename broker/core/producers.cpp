@@ -107,7 +107,7 @@ void on_producer_hello(World& world, PeerId peer, const ProducerHello& hello) {
 }
 
 void on_producer_heartbeat(World& world, Producer& producer) {
-  world.send_now(producer.peer, producer.session, ToProducer{HeartbeatReply{}});
+  world.send_now(producer.peer, producer.session, ToProducer{HeartbeatReply{.full = world.full}});
   // A lost Accepted must not leave the producer without credit for ever.
   for (auto id = producer.jobs.begin(); id != producer.jobs.end();) {
     Job* job = world.job(*id);

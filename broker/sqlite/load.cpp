@@ -173,6 +173,7 @@ class Loader {
   }
 
   Result<void> dealt() {
+    if (!database_.tableExists("dealt")) return {};  // of version 1, and only read
     SQLite::Statement row(database_, "SELECT job, task FROM dealt");
     while (row.executeStep()) {
       const auto job = jobs_.find(JobId{number_at(row, 0)});
@@ -182,6 +183,7 @@ class Loader {
   }
 
   Result<void> rounds() {
+    if (!database_.tableExists("round")) return {};
     SQLite::Statement row(database_, "SELECT job, number, head FROM round ORDER BY job, number");
     while (row.executeStep()) {
       const JobId id{number_at(row, 0)};

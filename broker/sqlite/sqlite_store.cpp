@@ -8,8 +8,11 @@
 
 #include <atomic>
 #include <bit>
+#include <cerrno>
 #include <chrono>
 #include <condition_variable>
+#include <cstring>
+#include <filesystem>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -36,6 +39,9 @@ constexpr auto kTakeReserveAgain = 1s;
 // Epochs leave gaps of chance: a copy of an older store that is put in its place does not give out
 // the epochs that followed in the meantime, and so knows their tokens for what they are.
 constexpr std::uint64_t kEpochGap = 1U << 14;
+constexpr std::uint64_t kGapsUntil = 1U << 31;  // then none: epochs are of 32 bits
+// To bring the log into the file and begin a life.
+constexpr std::uint64_t kRoomToBegin = 1U << 20;
 
 std::uint64_t bytes_of(const StoreWrite& write) {
   if (const auto* chunk = std::get_if<PutChunk>(&write)) return chunk->bytes.size();
@@ -51,9 +57,9 @@ class StoreLock {
     const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
       return fail(ErrorCode::kSystem,
-                  path +
-                      ": cannot be made; see the permissions of the directory, or name another "
-                      "file with --store FILE");
+                  fmt::format("{}: cannot be made ({}); see the permissions of the directory, or "
+                              "name another file with --store FILE",
+                              path, std::strerror(errno)));
     StoreLock lock(fd);
     if (::flock(fd, LOCK_EX | LOCK_NB) != 0)
       return fail(ErrorCode::kConflict,
@@ -76,7 +82,7 @@ class StoreLock {
 std::uint32_t begin_life(SQLite::Database& database, const std::vector<std::uint32_t>& epochs,
                          std::uint64_t random) {
   const std::uint64_t last = epochs.empty() ? 0 : epochs.back();
-  const std::uint64_t epoch = last + 1 + random % kEpochGap;
+  const std::uint64_t epoch = last + 1 + (last < kGapsUntil ? random % kEpochGap : 0);
   SQLite::Statement put(database, "INSERT INTO life (epoch) VALUES (?)");
   put.bind(1, static_cast<std::int64_t>(epoch));
   put.exec();
@@ -140,7 +146,8 @@ struct SqliteStore::State {
     }
     durable.fetch_add(group.size(), std::memory_order_release);
     tell();
-    writer.tidy(kTidyBetweenGroups);
+    look_for_room();
+    tidy(kTidyBetweenGroups);
     return true;
   }
 
@@ -167,27 +174,51 @@ struct SqliteStore::State {
     try {
       writer.commit(group);
     } catch (const SQLite::Exception& what) {
-      if (!sqlite::is_full(what)) throw;
-      if (!is_full.exchange(true)) {
-        log().error("{}: the disk is full; no more tuples are taken until there is room",
-                    options.path);
-        tell();
-        // The reserve is for the log: a checkpoint would take it for the file's growth.
-        sqlite::checkpoint_by_itself(*written_file, false);
-      }
-      reserve.give_up();
+      if (!sqlite::is_full(*written_file, what)) throw;
+      no_room();
       return false;
     }
     return true;
   }
 
-  bool tidy_or_wait() {
-    if (!reserve.taken() && reserve.take() && is_full.exchange(false)) {
-      sqlite::checkpoint_by_itself(*written_file, true);
-      log().info("{}: there is room again", options.path);
+  void no_room() {
+    if (!is_full.exchange(true)) {
+      log().error("{}: the disk is full; no more tuples are taken until there is room",
+                  options.path);
       tell();
+      // The reserve is for the log: a checkpoint would take it for the file's growth.
+      sqlite::checkpoint_by_itself(*written_file, false);
     }
-    const bool more = !is_full && writer.tidy(kTidyAtRest);
+    reserve.give_up();
+  }
+
+  // There is room once the reserve can be taken again.
+  void look_for_room() {
+    if (reserve.taken()) return;
+    const auto now = std::chrono::steady_clock::now();
+    if (now < take_reserve_at) return;
+    take_reserve_at = now + kTakeReserveAgain;
+    if (!reserve.take() || !is_full.exchange(false)) return;
+    sqlite::checkpoint_by_itself(*written_file, true);
+    log().info("{}: there is room again", options.path);
+    tell();
+  }
+
+  // As Writer::tidy, which can wait for room.
+  bool tidy(std::chrono::milliseconds time) {
+    if (is_full) return false;
+    try {
+      return writer.tidy(time);
+    } catch (const SQLite::Exception& what) {
+      if (!sqlite::is_full(*written_file, what)) throw;
+      no_room();
+      return false;
+    }
+  }
+
+  bool tidy_or_wait() {
+    look_for_room();
+    const bool more = tidy(kTidyAtRest);
     std::unique_lock guard(mutex);
     const auto wanted = [this] { return stopping || !waiting.empty(); };
     if (!more) {
@@ -280,7 +311,8 @@ struct SqliteStore::State {
   bool stopping = false;
   std::optional<Error> failed;
 
-  std::uint64_t handed_over = 0;  // the loop's
+  std::uint64_t handed_over = 0;                          // the loop's
+  std::chrono::steady_clock::time_point take_reserve_at;  // the writing thread's
   std::atomic<std::uint64_t> durable{0};
   std::atomic<bool> is_full{false};
   std::thread thread;  // last: it uses all of the above
@@ -289,8 +321,24 @@ struct SqliteStore::State {
 SqliteStore::SqliteStore(std::unique_ptr<State> state) : state_(std::move(state)) {}
 SqliteStore::~SqliteStore() = default;
 
+// A full disk, and the reserve of an earlier life on it: that is what the reserve is for.
+static bool made_room(const SqliteStoreOptions& options) {
+  std::error_code ignored;
+  const auto space = std::filesystem::space(options.path, ignored);
+  if (ignored || space.available >= kRoomToBegin) return false;
+  return std::filesystem::remove(options.path + ".reserve", ignored);
+}
+
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const SqliteStoreOptions& options,
                                                        std::uint64_t random) {
+  auto store = open_once(options, random);
+  if (!store && store.error().code == ErrorCode::kSystem && made_room(options))
+    store = open_once(options, random);
+  return store;
+}
+
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open_once(const SqliteStoreOptions& options,
+                                                            std::uint64_t random) {
   if (auto store = sqlite::looks_like_a_store(options.path); !store)
     return tl::make_unexpected(std::move(store.error()));
   auto lock = StoreLock::take(options.path);

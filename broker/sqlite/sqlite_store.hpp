@@ -25,7 +25,8 @@ struct SqliteStoreOptions {
 class SqliteStore final : public Store {
  public:
   // Begins a life: a higher epoch, flushed to the disk whatever the durability. Refused: a store
-  // that another broker has (kConflict), and as open_for_writing() and load() refuse.
+  // that another broker has (kConflict), and as open_for_writing() and load() refuse. On a full
+  // disk the reserve of an earlier life is given up for it.
   static Result<std::unique_ptr<SqliteStore>> open(const SqliteStoreOptions& options,
                                                    std::uint64_t random);
   ~SqliteStore() override;  // commits what was handed over
@@ -46,6 +47,8 @@ class SqliteStore final : public Store {
 
  private:
   struct State;
+  static Result<std::unique_ptr<SqliteStore>> open_once(const SqliteStoreOptions& options,
+                                                        std::uint64_t random);
   explicit SqliteStore(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

@@ -5,7 +5,9 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
+#include <iterator>
 
 #include "proto/sqlite_file.hpp"
 
@@ -27,17 +29,28 @@ CREATE TABLE charge (job INTEGER NOT NULL, task INTEGER NOT NULL, head BLOB NOT 
                      PRIMARY KEY (job, task)) STRICT, WITHOUT ROWID;
 CREATE TABLE push (job INTEGER NOT NULL, name TEXT NOT NULL, sequence INTEGER NOT NULL,
                    tasks INTEGER NOT NULL, PRIMARY KEY (job, name)) STRICT, WITHOUT ROWID;
+CREATE TABLE garbage (job INTEGER PRIMARY KEY) STRICT;
 CREATE TABLE dealt (job INTEGER NOT NULL, task INTEGER NOT NULL,
                     PRIMARY KEY (job, task)) STRICT, WITHOUT ROWID;
 CREATE TABLE round (job INTEGER NOT NULL, number INTEGER NOT NULL, head BLOB NOT NULL,
                     PRIMARY KEY (job, number)) STRICT;
-CREATE TABLE garbage (job INTEGER PRIMARY KEY) STRICT;
 )";
+
+constexpr const char* kSteps[] = {
+    // 2: rounds, and which tasks that run at most once are out.
+    R"(
+CREATE TABLE dealt (job INTEGER NOT NULL, task INTEGER NOT NULL,
+                    PRIMARY KEY (job, task)) STRICT, WITHOUT ROWID;
+CREATE TABLE round (job INTEGER NOT NULL, number INTEGER NOT NULL, head BLOB NOT NULL,
+                    PRIMARY KEY (job, number)) STRICT;
+)"};
+static_assert(std::size(kSteps) + 1 == kSchemaVersion);
 
 constexpr SqliteFileKind kStore{
     .application_id = kApplicationId,
     .schema_version = kSchemaVersion,
     .tables = kTables,
+    .steps = kSteps,
     .page_bytes = kPageBytes,
     .what = "store of a broker",
     .name_another = "Name another file with --store FILE",
@@ -48,11 +61,42 @@ constexpr SqliteFileKind kStore{
 
 Result<void> looks_like_a_store(const std::string& path) { return check_sqlite_file(path, kStore); }
 
-void checkpoint_by_itself(SQLite::Database& database, bool on) {
-  database.exec(fmt::format("PRAGMA wal_autocheckpoint = {}", on ? kCheckpointPages : 0));
+// SQLite's own checkpoints keep silent about a write or sync that failed; this one fails the commit
+// that it follows. Readers are waited for by no one, and a full disk is told by the commits.
+static int bring_into_file(void* /*unused*/, sqlite3* database, const char* name, int pages) {
+  if (pages < kCheckpointPages) return SQLITE_OK;
+  const int done =
+      sqlite3_wal_checkpoint_v2(database, name, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  return done == SQLITE_BUSY || done == SQLITE_LOCKED || done == SQLITE_FULL ? SQLITE_OK : done;
 }
 
-bool is_full(const SQLite::Exception& what) { return what.getErrorCode() == SQLITE_FULL; }
+void checkpoint_by_itself(SQLite::Database& database, bool on) {
+  sqlite3_wal_hook(database.getHandle(), on ? bring_into_file : nullptr, nullptr);
+}
+
+// Why the last write to the log failed.
+static int log_errno(SQLite::Database& database) {
+  sqlite3_file* log = nullptr;
+  int last = 0;
+  if (sqlite3_file_control(database.getHandle(), nullptr, SQLITE_FCNTL_JOURNAL_POINTER, &log) !=
+          SQLITE_OK ||
+      log == nullptr || log->pMethods == nullptr)
+    return 0;
+  log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &last);
+  return last;
+}
+
+bool is_full(SQLite::Database& database, const SQLite::Exception& what) {
+  switch (what.getExtendedErrorCode()) {
+    case SQLITE_FULL:
+    case SQLITE_IOERR_SHMSIZE:  // the index of the log could not grow
+      return true;
+    case SQLITE_IOERR_WRITE:
+      return log_errno(database) == EDQUOT;
+    default:
+      return false;
+  }
+}
 
 Error explained(const std::string& path, const SQLite::Exception& what) {
   return sqlite_error(path, kStore, what);

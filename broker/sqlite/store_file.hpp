@@ -17,9 +17,16 @@ enum class Durability : std::uint8_t {
   kSync,  // every commit is flushed to the disk
 };
 
-// Raised with every change of the tables; proto/PROTOCOL.md's rules for fields hold for the rows.
-// Every released version opens for ever: an older file is converted when it is opened.
-inline constexpr std::uint32_t kSchemaVersion = 1;
+// Every released version opens for ever. To change what a store holds:
+//  1. A field for a row of msgpack (rows.hpp): append it; its default must mean what its absence
+//     meant. Never reorder, remove or retype one. No version changes, but a fixture (4) is made.
+//  2. Anything else (tables, columns, what a field means): raise kSchemaVersion, and convert older
+//     files when they are opened for writing, by a step in store_file.cpp.
+//     Who only reads (verify) reads every version.
+//  3. Say so in CHANGELOG.md: a later store is refused by an earlier fanmill.
+//  4. tests/data/make_store_fixtures.py makes a file of the current version; those of released
+//     versions are never made again, and test_old_files.py goes on with each of them.
+inline constexpr std::uint32_t kSchemaVersion = 2;
 // "FMIL", at a fixed place of the file: what file(1) and a broker tell a store by.
 inline constexpr std::uint32_t kApplicationId = 0x464d494c;
 
@@ -34,11 +41,14 @@ Result<std::unique_ptr<SQLite::Database>> open_for_writing(const std::string& pa
 // A second connection, of a thread that only reads.
 Result<std::unique_ptr<SQLite::Database>> open_for_reading(const std::string& path);
 
-// Whether commits bring the log into the file now and then, which takes space of its own.
+// Whether commits bring the log into the file now and then, which takes space of its own. A commit
+// throws for a write or sync that fails there, too.
 void checkpoint_by_itself(SQLite::Database& database, bool on);
 
 // "PATH: what SQLite says: what to do."
 Error explained(const std::string& path, const SQLite::Exception& what);
-bool is_full(const SQLite::Exception& what);  // the disk, or a quota
+// The disk, or a quota: that is why this connection has just thrown. What it was about to write is
+// taken back, and may be tried again.
+bool is_full(SQLite::Database& database, const SQLite::Exception& what);
 
 }  // namespace fanmill::broker::sqlite

@@ -266,6 +266,10 @@ bool Writer::tidy(std::chrono::milliseconds time) {
   const auto end = std::chrono::steady_clock::now() + time;
   // Nobody waits for these to be on the disk; the next commit brings them there.
   database_.exec("PRAGMA synchronous = NORMAL");
+  struct Back {  // also when the disk is full
+    Writer& writer;
+    ~Back() { writer.database_.tryExec(writer.synchronous_); }
+  } const back{*this};
   do {
     if (garbage_) {
       garbage_ = sweep_some();
@@ -273,7 +277,6 @@ bool Writer::tidy(std::chrono::milliseconds time) {
     }
     if (free_pages_) free_pages_ = give_back_some();
   } while ((garbage_ || free_pages_) && std::chrono::steady_clock::now() < end);
-  database_.exec(synchronous_);
   return garbage_ || free_pages_;
 }
 

@@ -31,6 +31,7 @@ CREATE TABLE row (first INTEGER PRIMARY KEY, count INTEGER NOT NULL, outcome INT
 CREATE TABLE output (path TEXT NOT NULL, form TEXT NOT NULL, tasks INTEGER NOT NULL,
                      bytes INTEGER NOT NULL, layout BLOB NOT NULL) STRICT;
 )",
+    .steps = {},
     .page_bytes = 16384,
     .what = "journal of fanmill",
     .name_another = "Name another file with --journal FILE",
@@ -76,6 +77,7 @@ struct JournalFile::State {
   JournalLevel level{};
   Fd lock{-1};
   std::unique_ptr<SQLite::Database> database;
+  std::optional<Error> failed;
   bool in_transaction = false;
   std::uint64_t uncommitted = 0;
 
@@ -105,13 +107,17 @@ struct JournalFile::State {
             fmt::format("{}: {}; it was left as it is. {}", path, what, kKind.when_damaged)};
   }
 
-  // SQLite throws; nobody else is to notice.
+  // SQLite throws; nobody else is to notice. What it threw for took the open transaction back, and
+  // rows that came after it would be of tuples that are not there: nothing is written any more.
   template <class Body>
   auto guarded(Body&& body) -> decltype(body()) {
+    if (failed) return tl::make_unexpected(*failed);
     try {
       return body();
     } catch (const SQLite::Exception& what) {
-      return tl::make_unexpected(sqlite_error(path, kKind, what));
+      failed = sqlite_error(path, kKind, what);
+      database->tryExec("ROLLBACK");  // in case SQLite has not
+      return tl::make_unexpected(*failed);
     }
   }
 
@@ -339,7 +345,8 @@ Result<void> JournalFile::verify() const {
       const auto read_rows = read(first);
       if (!read_rows) return tl::make_unexpected(read_rows.error());
       const std::uint64_t count = number_in(rows.getColumn(1));
-      if (first < end || count != read_rows->rows.count || count > in.stored - first)
+      if (first < end || first > in.stored || count != read_rows->rows.count ||
+          count > in.stored - first)
         return tl::make_unexpected(
             in.damaged(fmt::format("results from {} on are of no tuple", first)));
       end = first + count;

@@ -38,6 +38,10 @@ def slow(test):
     return test
 
 
+# What even root may not write it cannot, without these.
+AS_A_USER = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+
+
 measured = unittest.skipUnless(MEASURABLE, "a figure of a build with sanitizers")
 
 
@@ -272,6 +276,29 @@ class FanmillTest(unittest.TestCase):
 
     def assert_nothing_left(self, deadline=GONE_WITHIN):
         wait_until(lambda: not self.processes(), lambda: "no process left, but: %s" % list(self.processes().values()), deadline)
+
+    def small_disk(self, mib):
+        """A file system of its own (tmpfs); the test is skipped where it cannot be mounted."""
+        path = self.dir / "disk"
+        path.mkdir()
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%dm" % mib, "none", str(path)], capture_output=True, text=True)
+        if done.returncode != 0:
+            self.skipTest("no tmpfs can be mounted here: " + done.stderr.strip())
+        self.addCleanup(subprocess.run, ["umount", "-l", str(path)], check=False)
+        return path
+
+    def read_only(self, disk):
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+
+    def fill(self, disk):
+        """Until not a byte more fits."""
+        with open(disk / "filler", "ab", buffering=0) as filler:
+            for size in (1 << 16, 1):
+                try:
+                    while True:
+                        filler.write(bytes(size))
+                except OSError:
+                    pass
 
     def write(self, name, text):
         path = self.dir / name

@@ -142,6 +142,15 @@ class Docs(DocTest):
                 long_lines.append(number)
         self.assertEqual(long_lines, [])
 
+    def test_the_tests_that_show_the_promises_are_there(self):
+        text = (ROOT / "ARCHITECTURE.md").read_text()
+        table = text[text.index("| promise | shown by"):].split("\n\n")[0]
+        named = [name for line in table.splitlines()[2:] for name in re.findall("`([^`]+)`", line.split("|")[2])]
+        self.assertGreater(len(named), 20)
+        listed = subprocess.run(["ctest", "-N"], cwd=BIN.parent, capture_output=True, text=True).stdout
+        tests = re.findall(r"Test +#\d+: (\S+)", listed)
+        self.assertEqual([name for name in named if not any(re.search(name, test) for test in tests)], [])
+
     def test_readme_blocks_of_several_shells_deal_to_their_workers(self):
         numbers = "".join("%d\n" % i for i in range(1, 11))
         shells = [code_of(lines) for _, _, lines, reason in blocks_of((ROOT / "README.md").read_text())

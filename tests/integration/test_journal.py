@@ -8,7 +8,7 @@ import signal
 import sqlite3
 import unittest
 
-from harness import FanmillTest, wait_until
+from harness import AS_A_USER, FanmillTest, wait_until
 
 # Adds a byte to the file `ran` for each command, so that a test can count how many ran.
 COUNTED = ("sh", "-c", 'printf . >>ran; printf "%s" "$1"', "sh", "{}")
@@ -152,6 +152,29 @@ class Ended(Journal):
         self.assertEqual(self.ran() - before, 1)
         self.assertIn("199 of 200 tasks done; to run: 1 (1 not finished)", run.err())
 
+    def full_disk(self, lines, *words):
+        """Until the disk of the journal is full; then on, where there is room. Returns what the latter says."""
+        line = ("map", "-j", "2", "--journal", "disk/run.db", "--resume", *words, "--raw", "-o", "out")
+        run = self.run_fanmill(*line, code=3)
+        self.assertIn("disk/run.db: the disk is full; make room, then start again", run.err())
+        for path in self.disk.glob("run.db*"):
+            shutil.move(path, self.dir / path.name)
+        run = self.run_fanmill(*(w.replace("disk/", "") for w in line))
+        self.assertEqual((self.dir / "out").read_text(), "".join(line + "\n" for line in lines))
+        return run.err()
+
+    def test_by_a_full_disk_it_goes_on_where_the_journal_ends(self):
+        self.disk = self.small_disk(4)
+        lines = ["line %d " % i + "x" * 2000 for i in range(3000)]
+        self.write("in.jsonl", "".join("[0.001,%s]\n" % json.dumps(line) for line in lines))
+        self.assertRegex(self.full_disk(lines, "sleep_print", "in.jsonl"), r"run.db: [1-9]\d* of 3000 tasks done; to run: [1-9]")
+
+    def test_by_a_disk_that_is_full_at_once_it_begins_anew(self):
+        self.disk = self.small_disk(2)
+        lines = ["line %d" % i for i in range(200000)]
+        self.write("in.txt", "".join(line + "\n" for line in lines))
+        self.full_disk(lines, "identity", "--lines", "in.txt")
+
     def test_by_an_interrupt_says_the_line_that_goes_on(self):
         self.write("in put.jsonl", '[0,"a"]\n[0,"b"]\n[60,"c"]\n')
         run = self.fanmill("map", "-j", "1", "--journal", "run.db", "sleep_print", "in put.jsonl", "-o", "out")
@@ -218,8 +241,8 @@ class Refused(Journal):
         self.journal = self.dir / "run.db"
         self.before = self.journal.read_bytes()
 
-    def refused(self, *words, says, code=2, journal="run.db"):
-        run = self.run_fanmill(words[0], "--journal", journal, *words[1:], code=code)
+    def refused(self, *words, says, code=2, journal="run.db", prefix=()):
+        run = self.run_fanmill(words[0], "--journal", journal, *words[1:], code=code, prefix=prefix)
         self.assertIn(says, run.err())
         self.assertLessEqual(len(run.err().splitlines()), 3)
         self.assertEqual(run.out(), "")
@@ -268,10 +291,37 @@ class Refused(Journal):
         self.refused("map", "--resume", "sleep", ":::", "60", journal="held.db", says="held.db is in use by another run")
         holder.signal(signal.SIGKILL)
 
-    @unittest.skipIf(os.geteuid() == 0, "root may write anywhere")
     def test_one_that_may_not_be_written(self):
         self.journal.chmod(0o400)
-        self.refused("exec", "--resume", "--lines", "in.txt", "--", *COUNTED, code=3, says="cannot be written")
+        self.refused("exec", "--resume", "--lines", "in.txt", "--", *COUNTED, code=3, says="run.db: cannot be written (Permission denied)", prefix=AS_A_USER)
+        place = self.dir / "place"
+        place.mkdir()
+        shutil.copyfile(self.journal, place / "run.db")
+        place.chmod(0o555)
+        for name in ("run.db", "none.db"):
+            self.refused("exec", "--resume", "--lines", "in.txt", "--", *COUNTED, code=3, journal="place/" + name, says="place/%s: cannot be written" % name,
+                         prefix=AS_A_USER)
+        self.assertEqual((place / "run.db").read_bytes(), self.before)
+        self.assertEqual([p.name for p in place.iterdir()], ["run.db"])
+
+    def test_one_on_a_disk_that_cannot_be_written(self):
+        disk = self.small_disk(8)
+        shutil.copyfile(self.journal, disk / "run.db")
+        self.read_only(disk)
+        for name in ("run.db", "none.db"):
+            self.refused("exec", "--resume", "--lines", "in.txt", "--", *COUNTED, code=3, journal="disk/" + name,
+                         says="disk/%s: cannot be written (Read-only file system). Name another file" % name)
+
+    def test_one_on_a_disk_that_is_full(self):
+        disk = self.small_disk(1)
+        shutil.copyfile(self.journal, disk / "run.db")
+        self.fill(disk)
+        for name in ("run.db", "none.db"):
+            self.refused("exec", "--resume", "--lines", "in.txt", "--", *COUNTED, code=3, journal="disk/" + name,
+                         says="disk/%s: the disk is full; make room, then start again" % name)
+        self.assertEqual((disk / "run.db").read_bytes(), self.before)
+        (disk / "filler").unlink()
+        self.assertEqual(self.run_fanmill("exec", "--journal", "disk/run.db", "--resume", "--lines", "in.txt", "--", *COUNTED).out(), "ab")
 
     def test_options_that_make_no_sense(self):
         def usage(*words, says):

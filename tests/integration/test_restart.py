@@ -1,13 +1,15 @@
 """A broker that is killed at random moments and started again, and stores that cannot be used."""
 import json
 import os
+import pathlib
 import random
 import shutil
+import signal
 import sqlite3
 import time
 import unittest
 
-from harness import BIN, FanmillTest, serial, wait_until
+from harness import AS_A_USER, BIN, FanmillTest, serial, wait_until
 
 WHERE = "ipc://broker/socket"
 
@@ -73,6 +75,34 @@ class Killed(Restarts):
         self.restart_broker()
         self.assertEqual(run.wait().out(), "done\n")
         self.assertEqual(counter.read_text(), "x\n")
+
+    def test_on_a_backup_copy_of_the_store_what_came_after_it_is_unknown(self):
+        kept = self.run_fanmill("submit", "--quiet", "--wait", "--key", "kept", "identity", ":::", "1", "2").out().strip()
+        self.broker.signal(signal.SIGTERM)
+        self.broker.wait()
+        backup = self.dir / "backup.store"
+        shutil.copyfile(self.store, backup)
+        self.start_broker()
+        self.assertEqual(self.run_fanmill("gather", "kept").out(), "1\n2\n")
+        lost = self.run_fanmill("submit", "--quiet", "--key", "lost", "sleep_print", ":::", "3", ":::", "a").out().strip()
+        wait_until(lambda: json.loads(self.run_fanmill("status", "--json").out())["status"]["busy"] == 1, "the task's beginning")
+        self.kill_broker()
+        for path in self.store.parent.glob("broker.store*"):
+            path.unlink()
+        shutil.move(backup, self.store)
+        self.start_broker()
+        self.broker.wait_for_stderr("has tasks of a life of the broker that this store does not know: they are dropped")
+        self.assertEqual(self.run_fanmill("gather", "kept").out(), "1\n2\n")
+        self.assertIn("no job", self.run_fanmill("gather", lost, code=2).err())
+        # The same line under the same key is another job now, with an id of its own.
+        again = self.run_fanmill("submit", "--quiet", "--wait", "--key", "lost", "sleep_print", ":::", "0", ":::", "b").out().strip()
+        self.assertEqual(len({kept, lost, again}), 3)
+        self.assertEqual(self.run_fanmill("gather", again).out(), "b\n")
+        self.worker.signal(signal.SIGTERM)  # the task that was dropped reports to nobody
+        self.worker.wait()
+        self.assertEqual(self.run_fanmill("gather", again).out(), "b\n")
+        status = json.loads(self.run_fanmill("status", "--json").out())["status"]
+        self.assertEqual(status["sink"]["recorded"], 1)
 
     def test_submitting_again_under_the_key_adds_nothing(self):
         first = self.run_fanmill("submit", "--key", "k", "identity", ":::", "1", "2", "3").out()
@@ -149,9 +179,9 @@ class BadStores(FanmillTest):
         broker.signal(15)
         broker.wait()
 
-    def refused(self, path, words, code=2):
+    def refused(self, path, words, code=2, prefix=()):
         before = path.read_bytes() if path.is_file() else None
-        run = self.start(BIN / "fanmill-broker", "--listen", WHERE, "--store", path).wait()
+        run = self.start(*prefix, BIN / "fanmill-broker", "--listen", WHERE, "--store", path).wait()
         self.assertEqual(run.code, code, run)
         self.assertRegex(run.err(), words)
         self.assertIn(str(path), run.err())
@@ -177,9 +207,79 @@ class BadStores(FanmillTest):
         with open(later, "r+b") as file:
             file.seek(60)
             file.write((99).to_bytes(4, "big"))
-        self.refused(later, "was written by a later fanmill .schema 99, this one knows 1.")
+        self.refused(later, "was written by a later fanmill .schema 99, this one knows 2.")
         self.refused(self.dir, "is a directory. Name another file")
         self.refused(self.dir / "nowhere/x.store", "see the permissions of the directory", code=3)
+
+    def test_on_disks_that_cannot_be_written_too(self):
+        disk = self.small_disk(8)
+        good = pathlib.Path(shutil.copyfile(self.dir / "good.store", disk / "good.store"))
+        self.read_only(disk)
+        self.refused(good, "cannot be made .Read-only file system.; .*name another file", code=3)
+        self.refused(disk / "none.store", "cannot be made .Read-only file system.; .*name another file", code=3)
+        self.assertEqual([p.name for p in disk.iterdir()], ["good.store"])
+
+    def test_on_disks_that_are_full_too(self):
+        disk = self.small_disk(1)
+        good = pathlib.Path(shutil.copyfile(self.dir / "good.store", disk / "good.store"))
+        self.fill(disk)
+        self.refused(good, "the disk is full; make room, then start again", code=3)
+        self.refused(disk / "none.store", "the disk is full; make room, then start again", code=3)
+        (disk / "filler").unlink()
+        self.assertIn("1 job, 5000 tasks", self.run_fanmill("store", "verify", good).out())
+
+    def test_on_a_full_disk_the_reserve_of_an_earlier_life_makes_room(self):
+        disk = self.small_disk(2)
+        good = pathlib.Path(shutil.copyfile(self.dir / "good.store", disk / "good.store"))
+        reserve = disk / "good.store.reserve"
+        reserve.write_bytes(bytes(1 << 20))
+        self.fill(disk)
+        broker = self.start(BIN / "fanmill-broker", "--listen", WHERE, "--store", good)
+        broker.wait_for_stderr("5000 of 5000 tasks have ended")
+        self.assertFalse(reserve.exists())
+        self.assertEqual(len(self.run_fanmill("gather", "--broker", WHERE, "last").out().splitlines()), 5000)
+
+    def test_in_places_where_they_may_not_be_written_too(self):
+        place = self.dir / "place"
+        place.mkdir()
+        good = pathlib.Path(shutil.copyfile(self.dir / "good.store", place / "good.store"))
+        place.chmod(0o555)
+        self.refused(good, "cannot be made .Permission denied.; see the permissions of the directory", code=3, prefix=AS_A_USER)
+        self.refused(place / "none.store", "cannot be made .Permission denied.; see the permissions of the directory", code=3, prefix=AS_A_USER)
+        self.assertEqual([p.name for p in place.iterdir()], ["good.store"])
+        place.chmod(0o755)
+        good.chmod(0o400)
+        self.refused(good, "cannot be written .*; see the permissions of the file", code=3, prefix=AS_A_USER)
+
+    def test_with_flipped_bits_end_no_other_way(self):
+        """Whatever bit it is: refused, or served; and what is served is what was written."""
+        seed = random.randrange(1 << 32)
+        print("seed", seed)
+        chance = random.Random(seed)
+        data = (self.dir / "good.store").read_bytes()
+        right = "".join("%d\n" % i for i in range(1, 5001))
+        refused = 0
+        for number in range(30):
+            path = self.dir / ("flipped-%d.store" % number)
+            flipped = bytearray(data)
+            for _ in range(chance.choice((1, 1, 50))):
+                flipped[chance.randrange(len(flipped))] ^= 1 << chance.randrange(8)
+            path.write_bytes(flipped)
+            broker = self.start(BIN / "fanmill-broker", "--listen", WHERE, "--store", path)
+            wait_until(lambda: not broker.running() or "results are kept" in broker.err(), "its end, or that it serves")
+            if broker.running():
+                rows = path.with_suffix(".rows")
+                gatherer = self.fanmill("gather", "--broker", WHERE, "last", "-o", rows)
+                wait_until(lambda: not gatherer.running() or not broker.running(), "the rows, or that the broker ends")
+                gatherer.signal(signal.SIGKILL)
+                broker.signal(signal.SIGTERM)
+                self.assertTrue(not rows.exists() or right.startswith(rows.read_text()), path)
+            broker.wait()
+            if broker.code != 0:
+                refused += 1
+                self.assertIn(broker.code, (2, 3), broker)
+                self.assertIn(str(path), broker.err().splitlines()[-1])
+        print("refused", refused)
 
     def test_flipped_bits_are_found(self):
         path = self.copy("flipped.store")

@@ -79,7 +79,7 @@ MESSAGES = {
     66: ("JobEvent", "job u, index u, outcome, attempt u, limit u, worker s≤513"),
     67: ("JobEnded", "job u, counts Counts, halted s≤8192, rounds u"),
     68: ("Refused", "key s, job u, code, message s≤8192, request u"),
-    69: ("HeartbeatReply", "list_wanted b, number u"),
+    69: ("HeartbeatReply", "list_wanted b, number u, full b"),
     70: ("UnknownSession", "–"),
     71: ("Answer", "request u"),
     72: ("RowsEnded", "job u, cursor u, counts Counts"),
@@ -90,7 +90,7 @@ MESSAGES = {
     93: ("ReportsTaken", "report u"),
     94: ("Recall", "recall u, job u, count u"),
     95: ("StopJob", "job u, grace_ms u"),
-    96: ("HeartbeatReply", "list_wanted b, number u"),
+    96: ("HeartbeatReply", "list_wanted b, number u, full b"),
     97: ("UnknownSession", "–"),
     98: ("Refused", "key s, job u, code, message s≤8192, request u"),
 }

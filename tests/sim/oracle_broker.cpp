@@ -418,8 +418,8 @@ void Oracle::emits_lease(SessionId session, const Lease& lease, std::uint64_t by
       const bool of_this_life = task.last_token >= code_of({epoch_, 0});
       // Of tasks that run at most once the store knows more (see PutDealt); what an earlier round
       // has ended is under way nowhere.
-      const bool known = of.plan->options.spec.at_most_once || task.last_token <= task.fence;
-      if (!of_this_life && before.left && !known && before.kept_in != epoch_ &&
+      const bool told = of.plan->options.spec.at_most_once || task.last_token <= task.fence;
+      if (!of_this_life && before.left && !told && before.kept_in != epoch_ &&
           now_ < born_ + kLease)
         violated("what may be under way is awaited after a restart",
                  fmt::format("{}: task {} was leased as t{}", name(), at.value, task.last_token));

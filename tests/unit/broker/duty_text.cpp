@@ -154,7 +154,8 @@ struct MessageText {
     return fmt::format("refused {}: {}", name_of(m.code), m.message);
   }
   std::string operator()(const HeartbeatReply& m) const {
-    return m.list_wanted ? "heartbeat-reply list-wanted" : "heartbeat-reply";
+    return std::string("heartbeat-reply") + (m.list_wanted ? " list-wanted" : "") +
+           (m.full ? " full" : "");
   }
   std::string operator()(const UnknownSession&) const { return "unknown-session"; }
   std::string operator()(const Answer& m) const { return fmt::format("answer #{}", m.request); }

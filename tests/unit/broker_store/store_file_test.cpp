@@ -87,6 +87,21 @@ TEST_F(BadStore, ATruncatedOne) {
   }
 }
 
+TEST_F(BadStore, OneWhoseMakerDiedBeforeItsFirstTableIsNoBadOne) {
+  sql("PRAGMA page_size = 16384; PRAGMA auto_vacuum = INCREMENTAL");
+  ASSERT_GT(bytes_of(path()).size(), 0U);
+  make_good();
+  EXPECT_TRUE(opened());
+}
+
+TEST_F(BadStore, OneOfVeryManyLivesHasEpochsLeft) {
+  make_good();
+  sql("INSERT INTO life (epoch) VALUES (4294967290)");
+  auto store = opened();
+  ASSERT_TRUE(store);
+  EXPECT_EQ((*store)->take_recovered().epoch, 4294967291U);
+}
+
 TEST_F(BadStore, ADirectoryThatIsNotThere) {
   SqliteStoreOptions options;
   options.path = directory_ + "/missing/store.db";

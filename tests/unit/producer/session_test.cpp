@@ -52,7 +52,10 @@ TEST_F(SessionTest, SaysHeartbeatsAndReconnectsAfterThreeInSilence) {
   running();
   now_ += 2200ms;
   EXPECT_EQ(sent<ProducerHeartbeat>(turn()).size(), 1u);
+  hear(HeartbeatReply{.full = true});
+  EXPECT_TRUE(session_.broker_is_full());
   hear(HeartbeatReply{});
+  EXPECT_FALSE(session_.broker_is_full());
   now_ += 5900ms;
   EXPECT_FALSE(turn().reconnect);
   EXPECT_TRUE(session_.is_connected());

@@ -299,10 +299,10 @@ TEST(CodecGoldenBytes, GoodbyesOfBothRolesAndHeartbeatReply) {
   EXPECT_EQ(to_hex(encoded(FromProducer{Goodbye{}}, SessionId{9})), "93010309");
   EXPECT_EQ(to_hex(encoded(FromWorker{Goodbye{}}, SessionId{9})), "93012109");
   EXPECT_EQ(to_hex(encoded(ToProducer{HeartbeatReply{.list_wanted = false}}, SessionId{9})),
-            "95014509c200");
+            "96014509c200c2");
   EXPECT_EQ(
       to_hex(encoded(ToWorker{HeartbeatReply{.list_wanted = true, .number = 5}}, SessionId{9})),
-      "95016009c305");
+      "96016009c305c2");
 }
 
 // ---- growth of the format ----

@@ -156,7 +156,7 @@ inline std::vector<ToProducer> samples_to_producer() {
                   .code = ErrorCode::kUnknownFunction,
                   .message = "no worker offers nrom; did you mean norm?",
                   .request = 31},
-          HeartbeatReply{.list_wanted = true, .number = 18},
+          HeartbeatReply{.list_wanted = true, .number = 18, .full = true},
           UnknownSession{},
           Answer{.request = 31},
           RowsEnded{.job = job, .cursor = 1300, .counts = counts},
@@ -182,7 +182,7 @@ inline std::vector<ToWorker> samples_to_worker() {
           ReportsTaken{.report = 12},
           Recall{.recall = 8, .job = job, .count = 64},
           StopJob{.job = job, .grace_ms = 5000},
-          HeartbeatReply{.list_wanted = true, .number = 18},
+          HeartbeatReply{.list_wanted = true, .number = 18, .full = true},
           UnknownSession{},
           Refused{.key = "k", .job = job, .code = ErrorCode::kLimit, .message = "too many"}};
 }
