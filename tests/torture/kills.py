@@ -8,7 +8,7 @@ import time
 from load import Load, Producers, lanes
 from mill import mill, send
 
-RATES = {"broker": 2.0, "worker": 4.0, "executor": 6.0, "producer": 2.5}  # in a second of storm
+RATES = {"broker": 2.0, "worker": 4.0, "executor": 6.0, "producer": 2.5}  # in a second of storm, on average
 VERIFIED_EVERY = 5  # cycles
 
 
@@ -55,7 +55,7 @@ class Storm:
         self.run, self.mill, self.producers = run, it, producers
         chance = random.Random(run.chance.randrange(1 << 62))
         seconds = run.options.storm
-        kinds = [kind for kind, rate in RATES.items() for _ in range(max(1, round(rate * seconds)))]
+        kinds = [kind for kind, rate in RATES.items() for _ in range(max(1, round(rate * chance.uniform(0.3, 1.7) * seconds)))]
         self.plan = sorted((chance.uniform(0, seconds), kind) for kind in kinds)
         self.chance, self.over, self.ended = chance, threading.Event(), None
         self.thread = threading.Thread(target=self._run)

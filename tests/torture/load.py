@@ -16,6 +16,7 @@ from tally import Violation
 ROWS = ("--format", "jsonl", "--columns", "index,value,status,cause,exit_code,signal")
 ROW_KEYS = ("index", "value", "status", "cause", "exit_code", "signal")
 SETTLE = 150.0  # seconds from the last fault until everything must have ended
+FOUND_WITHIN = 20.0  # seconds from the last fault until a broker must answer
 
 
 def row(index, value, status=0):
@@ -31,6 +32,7 @@ class Producers:
         self.calm = threading.Event()  # no fault strikes
         self.calm.set()
         self.deadline = None  # monotonic; set when calm returns
+        self.found_by = 0.0  # until then the broker may still be on its way back
 
     def kill_one(self, chance):
         """False if there is none."""
@@ -48,6 +50,7 @@ class Producers:
         self.calm.clear()
 
     def settle(self, seconds=SETTLE):
+        self.found_by = time.monotonic() + FOUND_WITHIN
         self.deadline = time.monotonic() + seconds
         self.calm.set()
 
@@ -67,7 +70,7 @@ class Producers:
         told = ""
         for words in (("status", "--json"), ("jobs", "--state", "running,waiting,paused,open"), ("show",)):
             try:
-                told += subprocess.run([BIN / "fanmill", *words], env=self.mill.env, capture_output=True, text=True, timeout=10).stdout
+                told += subprocess.run([*self.mill.producer_prefix, BIN / "fanmill", *words], env=self.mill.env, capture_output=True, text=True, timeout=10).stdout
             except subprocess.TimeoutExpired:
                 told += "fanmill %s: no answer" % words[0]
         return told
@@ -77,7 +80,7 @@ class Producers:
         A word may be a function, asked at each start."""
         codes_wanted = (code,) if codes is None else codes
         while True:
-            process = subprocess.Popen([BIN / "fanmill", *[str(w() if callable(w) else w) for w in words]],
+            process = subprocess.Popen([*self.mill.producer_prefix, BIN / "fanmill", *[str(w() if callable(w) else w) for w in words]],
                                        env=env or self.mill.env, cwd=self.mill.dir, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                        stderr=subprocess.PIPE, start_new_session=True)
             with self.lock:
@@ -94,7 +97,8 @@ class Producers:
             if process.returncode == -signal.SIGKILL and process.pid in self.killed:
                 self.mill.counts.note("producers begun again")
                 continue
-            if process.returncode == 3 and (b"no broker" in err or b"is lost" in err) and not self.calm.is_set():
+            if process.returncode == 3 and (b"no broker" in err or b"is lost" in err) and (
+                    not self.calm.is_set() or time.monotonic() < self.found_by):
                 self.mill.counts.note("producers that found no broker")
                 time.sleep(0.05)
                 continue

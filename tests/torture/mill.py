@@ -103,6 +103,23 @@ class Kept:
             self.mill.counts.violation("%s ended on SIGTERM with %d:\n%s" % (self.name, self.code, self.tail()))
 
 
+def environment(directory, test_id):
+    """Of every program under torture: nothing of the user's, and the folder where tasks leave their marks."""
+    marks = directory / "marks"
+    marks.mkdir(parents=True, exist_ok=True)
+    return {"PATH": "%s:%s" % (BIN, os.environ.get("PATH", "/usr/bin:/bin")), "HOME": str(directory), "TMPDIR": str(directory),
+            "LANG": "C.UTF-8", "TERM": "dumb", "FANMILL_TEST_ID": test_id, "FANMILL_MARKS": str(marks)}
+
+
+def fresh_id():
+    return "torture-%d-%d" % (os.getpid(), random.SystemRandom().randrange(1 << 32))
+
+
+def kill_all(test_id):
+    for pid in marked_processes(test_id):
+        send(pid, signal.SIGKILL)
+
+
 class Mill:
     """A broker with a store at level sync, and workers that offer what marks.cpp has, and commands.
 
@@ -113,16 +130,13 @@ class Mill:
     def __init__(self, run, listen=None, advertise=None, broker_prefix=(), env=None):
         self.run, self.counts = run, run.counts
         self.dir = run.directory
-        self.dir.mkdir(exist_ok=True)
         self.marks = self.dir / "marks"
-        self.marks.mkdir()
-        self.test_id = "torture-%d-%d" % (os.getpid(), random.SystemRandom().randrange(1 << 32))
+        self.test_id = fresh_id()
         self.where = listen or "ipc://%s/b/socket" % self.dir
         self.join = self.where if self.where.startswith("ipc:") else str(self.dir / "keys/worker.join")
         self.store = self.dir / "broker.store"
-        self.env = {"PATH": "%s:%s" % (BIN, os.environ.get("PATH", "/usr/bin:/bin")), "HOME": str(self.dir), "TMPDIR": str(self.dir),
-                    "LANG": "C.UTF-8", "TERM": "dumb", "FANMILL_TEST_ID": self.test_id, "FANMILL_MARKS": str(self.marks),
-                    "FANMILL_BROKER": self.join.replace("worker.join", "producer.join"), **(env or {})}
+        self.env = {**environment(self.dir, self.test_id), "FANMILL_BROKER": self.join.replace("worker.join", "producer.join"), **(env or {})}
+        self.producer_prefix = ()
         self.plugin = run.options.plugins / "marks.so"
         self.workers = []
         words = [BIN / "fanmill-broker", "--listen", self.where, "--store", self.store]
@@ -178,8 +192,7 @@ class Mill:
             kept.stopping.set()
             kept.may_start.set()
         for _ in range(3):  # what is being started just now too
-            for pid in self.processes():
-                send(pid, signal.SIGKILL)
+            kill_all(self.test_id)
             for kept in everyone:
                 kept.thread.join(2)
 
