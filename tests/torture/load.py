@@ -16,6 +16,7 @@ from tally import Violation
 ROWS = ("--format", "jsonl", "--columns", "index,value,status,cause,exit_code,signal")
 ROW_KEYS = ("index", "value", "status", "cause", "exit_code", "signal")
 SETTLE = 150.0  # seconds from the last fault until everything must have ended
+UNFOUND = (b"no broker", b"is lost", b"does not answer")  # what a producer says that finds no broker
 FOUND_WITHIN = 20.0  # seconds from the last fault until a broker must answer
 
 
@@ -97,7 +98,7 @@ class Producers:
             if process.returncode == -signal.SIGKILL and process.pid in self.killed:
                 self.mill.counts.note("producers begun again")
                 continue
-            if process.returncode == 3 and (b"no broker" in err or b"is lost" in err) and (
+            if process.returncode == 3 and any(words in err for words in UNFOUND) and (
                     not self.calm.is_set() or time.monotonic() < self.found_by):
                 self.mill.counts.note("producers that found no broker")
                 time.sleep(0.05)

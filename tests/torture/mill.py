@@ -4,6 +4,7 @@ import os
 import pathlib
 import random
 import signal
+import socket
 import subprocess
 import threading
 
@@ -11,6 +12,7 @@ from harness import BIN, marked_processes, wait_until
 
 READY = b"results are kept"  # what a broker logs once it serves
 JOINED = b" slot"  # "… with 1 slot": what a worker logs once it is welcome
+PROBE_KILLED = b"ends the executor: killed by signal 9"  # a worker leaves if the executor that looks into a plugin is killed
 STOP_WITHIN = 60.0
 
 
@@ -50,6 +52,9 @@ class Kept:
             self.code = self.process.wait()
             if self.stopping.is_set():
                 return
+            if self.code == 2 and self.said(PROBE_KILLED):
+                self.mill.counts.note("workers whose first executor was killed")
+                continue
             if self.process.pid not in self.killed:
                 self.mill.counts.violation("%s ended by itself with %d:\n%s" % (self.name, self.code, self.tail()))
                 return
@@ -210,3 +215,16 @@ def mill(run, workers=4, **options):
             it.stop()
     finally:
         it.clear()
+
+
+def free_port(chance):
+    """One that nothing gets by asking for any port, so that it is free again after a restart."""
+    for _ in range(1000):
+        port = chance.randint(20000, 30000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no free port")
