@@ -167,14 +167,16 @@ class ChaosProxy:
         return self._do(end)
 
     def close(self):
-        def end():
+        async def end():
             self.server.close()
             for connection in self.connections:
                 connection.reset()
-                for pump in connection.pumps:
-                    pump.cancel()
+            rest = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in rest:
+                task.cancel()
+            await asyncio.gather(*rest, return_exceptions=True)
 
-        self._do(end)
+        asyncio.run_coroutine_threadsafe(end(), self.loop).result(10)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
 
