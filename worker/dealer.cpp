@@ -15,6 +15,8 @@ using std::chrono::milliseconds;
 
 // An executor without progress for so long is taken to sit in a slow task.
 constexpr nanoseconds kStuckMin = milliseconds(2);
+// Whether it is what runs now that is to be killed.
+constexpr nanoseconds kLookAgainAfter = milliseconds(5);
 // Less than this is not worth an executor's stop and start.
 constexpr nanoseconds kStealMin = microseconds(200);
 // From so many tasks on a sub-batch may grow to whole blocks, which are then not sent twice.
@@ -153,10 +155,21 @@ void Dealer::serve_timers(MonoTime now) {
       continue;
     }
     const Job* job = book_.find_job(it->first);
+    bool waits = false;
     for (std::uint32_t i = 0; i < slots_.size() && job != nullptr; ++i) {
-      if (slots_[i].holds(*job)) kill(i, KillReason::kStopJob);
+      if (!slots_[i].holds(*job)) continue;
+      if (slots_[i].runs(*job)) {
+        kill(i, KillReason::kStopJob);
+      } else if (slots_[i].ready()) {
+        waits = true;
+      }
     }
-    it = kills_.erase(it);
+    if (waits) {
+      it->second = now + kLookAgainAfter;
+      ++it;
+    } else {
+      it = kills_.erase(it);
+    }
   }
 }
 

@@ -30,8 +30,9 @@ std::string describe_end(const Slot& slot, const ExecutorDied& died) {
       return "killed because its executor broke the executor protocol";
     case KillReason::kTimeIsOver:
       return "killed because its worker left, and it runs at most once";
-    case KillReason::kNone:
     case KillReason::kStopJob:
+      return "killed together with a task of a cancelled job, and it runs at most once";
+    case KillReason::kNone:
       break;
   }
   return describe_death(died);
@@ -74,9 +75,11 @@ void Dealer::on_died(const ExecutorDied& died, MonoTime now) {
   if (task) {
     // Killed for the sake of a stopped job, or because the worker leaves: nobody is to blame, and
     // take_back knows what may go on.
+    const Job& job = *task->lease->job;
     const bool excused =
-        reason == KillReason::kStopJob || task->lease->job->stopped ||
-        (reason == KillReason::kTimeIsOver && !task->lease->job->spec.at_most_once) ||
+        job.stopped ||
+        ((reason == KillReason::kStopJob || reason == KillReason::kTimeIsOver) &&
+         !job.spec.at_most_once) ||
         (reason == KillReason::kTimeLimit && mutated(Mutation::kTimeLimitRequeues));
     if (excused) {
       unharmed.push_back(*task);

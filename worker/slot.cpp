@@ -146,4 +146,12 @@ bool Slot::holds(const Job& job) const {
                      [&](const Deal& deal) { return deal.lease->job == &job; });
 }
 
+bool Slot::runs(const Job& job) const {
+  if (deals_.empty()) return false;
+  const auto position = running_position();
+  if (!position) return deals_.front().lease->job == &job;
+  const auto piece = at(*position);
+  return piece && piece->lease->job == &job;
+}
+
 }  // namespace fanmill::worker

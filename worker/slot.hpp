@@ -89,6 +89,9 @@ class Slot {
   Piece front() const { return {deals_.front().lease, deals_.front().tasks}; }
   std::vector<Piece> pieces() const;
   bool holds(const Job& job) const;
+  // The task that runs is one of this job, as far as is known. Nobody else's work is to end with
+  // it.
+  bool runs(const Job& job) const;
 
  private:
   struct Deal {

@@ -9,6 +9,7 @@
 #include "broker/core/halting.hpp"
 #include "broker/core/invariants.hpp"
 #include "broker/core/lifecycle.hpp"
+#include "broker/core/mutation.hpp"
 #include "broker/core/producers.hpp"
 #include "broker/core/progress.hpp"
 #include "broker/core/pushes.hpp"
@@ -122,7 +123,9 @@ struct OnEvent {
   void operator()(const Durable& durable) const {
     world.durable = std::max(world.durable, durable.write);
   }
-  void operator()(const StoreFull& store) const { world.full = store.full; }
+  void operator()(const StoreFull& store) const {
+    world.full = store.full && !mutated(Mutation::kTakeWhenFull);
+  }
   void operator()(const Paused& paused) const { extend_leases(world, paused.gap); }
   void operator()(const Tick&) const {}
 };

@@ -15,6 +15,7 @@ enum class Mutation : std::uint8_t {
   kAckResultsEarly,         // ReportsTaken leaves before the records' commit
   kLeaseBeforeDurable,      // a lease leaves before its chunk's commit
   kRowsBeforeDurable,       // rows leave before their record's commit
+  kTakeWhenFull,            // tuples are taken although the store has no room
   // -- who may say what --
   kAcceptStaleFailure,  // a failure or crash counts although its token no longer holds the task
   kRecordTwice,         // a second success of a task that has a record is recorded too

@@ -90,6 +90,52 @@ class Killed(Restarts):
         self.assertEqual(gatherer.wait().out(), "1\n2\n3\n")
 
 
+class Rounds(Restarts):
+    def setUp(self):
+        super().setUp()
+        self.worker.signal(15)
+        self.worker.wait()
+        self.start_worker()
+
+    def start_worker(self):
+        self.worker = self.start(BIN / "fanmill-worker", "--slots", "2", "--allow-exec", "--name", "w")
+        self.worker.wait_for_stderr("with . slot")
+
+    def counts(self, job):
+        return json.loads(self.run_fanmill("show", job, "--json").out())["jobs"][0]["counts"]
+
+    def test_a_retry_goes_on_after_kills_and_its_rows_are_the_newest(self):
+        mend = self.dir / "mended"
+        submit = ("submit", "exec", "--name", "sweep", "--wait", "--range", "n=1..300", "--")
+        self.run_fanmill(*submit, "sh", "-c", "test $(({n} %% 3)) != 0 -o -e %s && echo {n}" % mend, code=1)
+        self.assertEqual(self.counts("sweep")["failed"], 100)
+        self.restart_broker()
+        self.assertIn("100 of 300 tasks did not succeed", self.run_fanmill("why", "sweep").out())
+        mend.touch()
+        self.assertIn("100 tasks run again, as round 2", self.run_fanmill("retry", "sweep").out())
+        wait_until(lambda: self.counts("sweep")["succeeded"] > 210, "some of the round")
+        self.restart_broker()
+        self.restart_broker()
+        self.run_fanmill("wait", "sweep")
+        self.assertEqual(self.run_fanmill("gather", "sweep").out(), "".join("%d\n" % i for i in range(1, 301)))
+        self.assertEqual(self.counts("sweep")["succeeded"], 300)
+
+    def test_what_runs_at_most_once_and_lost_broker_and_worker_does_not_run_again(self):
+        runs = self.dir / "runs"
+        job = self.run_fanmill("submit", "exec", "--at-most-once", "sh", "-c", "echo {} >> %s; sleep 1000" % runs, ":::", "1", "2").out().strip()
+        wait_until(lambda: runs.exists() and len(runs.read_text().split()) == 2, "both tasks' beginnings")
+        self.broker.process.kill()
+        self.worker.process.kill()
+        self.broker.wait()
+        self.worker.wait()
+        self.start_broker()
+        self.start_worker()
+        waited = self.fanmill("wait", job).wait(60)
+        self.assertEqual(waited.code, 1, waited)
+        self.assertIn("may have run", self.run_fanmill("why", job).out())
+        self.assertEqual(sorted(runs.read_text().split()), ["1", "2"])
+
+
 class BadStores(FanmillTest):
     def setUp(self):
         super().setUp()

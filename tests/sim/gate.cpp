@@ -40,6 +40,7 @@ std::vector<Mutant> mutants() {
       FANMILL_BROKER_MUTANT(kAckResultsEarly),
       FANMILL_BROKER_MUTANT(kLeaseBeforeDurable),
       FANMILL_BROKER_MUTANT(kRowsBeforeDurable),
+      FANMILL_BROKER_MUTANT(kTakeWhenFull),
       FANMILL_BROKER_MUTANT(kAcceptStaleFailure),
       FANMILL_BROKER_MUTANT(kRecordTwice),
       FANMILL_BROKER_MUTANT(kReuseTokens),

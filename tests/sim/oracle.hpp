@@ -46,7 +46,8 @@ class Oracle {
   void on_durable(std::uint64_t number);
 
   // ---- the broker ----
-  void broker_dies();  // what was not durable is undone
+  void disk_is_full(bool full) { full_ = full; }  // as the broker is told
+  void broker_dies();                             // what was not durable is undone
   void broker_lives(std::uint32_t epoch);
   void broker_hears(const broker::Event& event);  // just before the step
   void broker_stepped();                          // just after it
@@ -270,7 +271,8 @@ class Oracle {
   std::map<JobId, std::uint32_t> ordinals_;
   std::map<std::uint64_t, Token> tokens_;  // by code
   std::uint32_t epoch_ = 1;
-  MonoTime born_{};                                                   // this life of the broker
+  MonoTime born_{};  // this life of the broker
+  bool full_ = false;
   std::deque<std::pair<std::uint64_t, std::function<void()>>> undo_;  // of what is not durable
   // Tokens that no heartbeat may have seen, in the order in which they were sent.
   std::map<SessionId, std::deque<std::uint64_t>> unseen_;

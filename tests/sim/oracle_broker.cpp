@@ -28,6 +28,7 @@ void Oracle::release_all_of(InstanceId instance) {
 }
 
 void Oracle::broker_dies() {
+  full_ = false;
   for (; !undo_.empty(); undo_.pop_back()) undo_.back().second();
   for (auto& [code, token] : tokens_) {
     token.released = true;
@@ -280,7 +281,7 @@ void Oracle::broker_emits(const broker::Outgoing& out) {
           Token* held = token(kept);
           if (held == nullptr) continue;
           held->session = out.session;
-          if (kept.epoch == epoch_) continue;
+          if (kept.epoch == epoch_ || (held->kept_in == epoch_ && !held->released)) continue;
           for (const Claim& claim : instances_[welcome->instance].claims[welcome->attempt])
             if (claim.token == kept) kept_again(*held, code_of(kept), claim.unfinished);
         }

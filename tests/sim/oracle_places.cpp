@@ -112,7 +112,9 @@ void Oracle::check_recalled() {
       if (token.ordinal != ordinal || token.released) continue;
       for (const IndexRange& range : token.open.ranges())
         for (TaskIndex at = range.first; at < range.end(); at = at + 1)
-          if (of.tasks[at.value].record == 0) ++held[token.session];
+          if (const Task& task = of.tasks[at.value];
+              task.record == 0 && last_run(task, code) == nullptr)
+            ++held[token.session];
     }
     for (const auto& [session, tasks] : held) {
       const Session& to = sessions_[session];

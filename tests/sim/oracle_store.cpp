@@ -72,6 +72,7 @@ void Oracle::on_write(const broker::StoreWrite& write, std::uint64_t number) {
   }
   if (const auto* put = std::get_if<broker::PutChunk>(&write)) {
     Job& job = job_of(put->job, "PutChunk");
+    if (full_) violated("no tuples are taken while the disk is full", job.plan->key);
     if (put->first.value != job.written)
       violated("chunks follow one another",
                fmt::format("{} chunk at {} instead of {}", job.plan->key, put->first.value,

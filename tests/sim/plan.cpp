@@ -247,6 +247,24 @@ void plan_deaths(Random& random, Plan& plan, double estimate) {
                    [](const Fault& a, const Fault& b) { return a.at < b.at; });
 }
 
+void plan_disk(Plan& plan, double estimate) {
+  Random random(mix(plan.seed ^ 0xd15c));
+  const auto add = [&](FaultKind kind, nanoseconds most) {
+    if (!random.chance(0.15)) return;
+    for (std::uint64_t i = random.between(1, 3); i > 0; --i) {
+      Fault fault;
+      fault.kind = kind;
+      fault.at = nanoseconds(static_cast<std::int64_t>(1e9 * estimate * random.unit()));
+      fault.lasts = random.magnitude(1ms, most);
+      plan.faults.push_back(fault);
+    }
+  };
+  add(FaultKind::kDiskFull, 40s);
+  add(FaultKind::kSyncFails, 20s);
+  std::stable_sort(plan.faults.begin(), plan.faults.end(),
+                   [](const Fault& a, const Fault& b) { return a.at < b.at; });
+}
+
 void plan_pushers(Random& random, JobPlan& job) {
   const std::uint64_t pushers = random.between(1, 3);
   std::uint64_t first = 0;
@@ -288,7 +306,7 @@ void plan_observers(Random& random, Plan& plan, double estimate) {
     ObserverPlan steerer;
     steerer.role = ObserverRole::kSteers;
     steerer.job = job.ordinal;
-    for (std::uint64_t i = random.between(0, 3); i > 0; --i)
+    for (std::uint64_t i = random.between(0, 6); i > 0; --i)
       steerer.pauses.emplace_back(within(0.5), random.magnitude(1ms, 10s));
     plan.observers.push_back(steerer);
   }
@@ -385,6 +403,7 @@ Plan make_plan(std::uint64_t seed) {
   plan_observers(others, plan, estimate);
   if (!random.chance(0.15)) plan_faults(random, plan, estimate);
   plan_deaths(deaths, plan, estimate);
+  plan_disk(plan, estimate);
   nanoseconds horizon(static_cast<std::int64_t>(1e9 * estimate));
   for (const Fault& fault : plan.faults) horizon = std::max(horizon, fault.at + fault.lasts);
   plan.horizon = horizon;
@@ -413,8 +432,11 @@ Plan make_plan(std::uint64_t seed) {
     for (const auto& [at, lasts] : observer.pauses) plan.liveness += at + lasts + 10s;
   }
   // After each death of the broker some tasks wait for who may have them.
-  for (const Fault& fault : plan.faults)
-    if (fault.kind == FaultKind::kKillBroker) plan.liveness += 30s + fault.lasts;
+  for (const Fault& fault : plan.faults) {
+    if (fault.kind == FaultKind::kKillBroker || fault.kind == FaultKind::kSyncFails)
+      plan.liveness += 30s + fault.lasts;
+    if (fault.kind == FaultKind::kDiskFull) plan.liveness += 10s + fault.lasts;
+  }
   return plan;
 }
 

@@ -95,6 +95,8 @@ enum class FaultKind : std::uint8_t {
   kPauseProducer,
   kPauseBroker,
   kKillBroker,
+  kDiskFull,    // commits wait until it has room again, but for what a reserve lets through
+  kSyncFails,   // the next one of the broker, which ends with it
   kPartition,   // of one peer's link: to the broker, from it, or both
   kDisconnect,  // the transport loses a connection; the peer notices later by itself
 };

@@ -45,6 +45,8 @@ void SimBroker::kill(nanoseconds away) {
   ++turn_number_;
   turn_at_.reset();
   committing_ = 0;
+  sync_fails_.reset();
+  full_told_ = false;
   inbox_.clear();
   held_.clear();
   paused_until_ = {};
@@ -95,6 +97,8 @@ void SimBroker::turn_at(MonoTime time) {
 
 void SimBroker::step(const broker::Event& event) {
   world_.oracle.broker_hears(event);
+  if (const auto* store = std::get_if<broker::StoreFull>(&event))
+    world_.oracle.disk_is_full(store->full);
   core_->step(event, world_.now());
   world_.oracle.broker_stepped();
 }
@@ -138,18 +142,66 @@ void SimBroker::carry_out() {
 void SimBroker::commit_later() {
   if (committing_ != 0) return;
   const Plan& plan = world_.plan;
-  if (plan.commit_max == nanoseconds(0)) {
+  const bool at_once = plan.commit_max == nanoseconds(0);
+  if (at_once && (!sync_fails_ || world_.calm) && world_.now() >= full_until_) {
     store_.commit(store_.written());
     return;
   }
   committing_ = store_.written();
-  world_.events.after(world_.random.between(plan.commit_min, plan.commit_max),
-                      [this, life = life_] {
-                        if (life != life_) return;
-                        store_.commit(std::exchange(committing_, 0));
-                        turn_at(world_.now());
-                        if (store_.written() > store_.durable()) commit_later();
-                      });
+  world_.events.after(
+      at_once ? nanoseconds(0) : world_.random.between(plan.commit_min, plan.commit_max),
+      [this, life = life_] {
+        if (life == life_) end_commit();
+      });
+}
+
+void SimBroker::end_commit() {
+  if (sync_fails_ && !world_.calm) {
+    world_.tell([] { return std::string("a sync fails"); });
+    world_.kill_broker(*std::exchange(sync_fails_, std::nullopt));
+    return;
+  }
+  if (has_no_room()) {
+    world_.events.at(full_until_, [this, life = life_] {
+      if (life == life_) end_commit();
+    });
+    return;
+  }
+  store_.commit(std::exchange(committing_, 0));
+  turn_at(world_.now());
+  if (store_.written() > store_.durable()) commit_later();
+}
+
+// The core is told once, and again when there is room.
+bool SimBroker::has_no_room() {
+  if (world_.now() >= full_until_) return false;
+  if (!std::exchange(full_told_, true)) {
+    world_.tell([] { return std::string("the disk is full"); });
+    deliver(broker::StoreFull{true});
+    world_.events.at(full_until_, [this, life = life_] { tell_of_room(life); });
+  }
+  if (reserve_ == 0) return true;
+  --reserve_;
+  return false;
+}
+
+void SimBroker::tell_of_room(std::uint64_t life) {
+  if (life != life_) return;
+  if (world_.now() < full_until_) {
+    world_.events.at(full_until_, [this, life] { tell_of_room(life); });
+    return;
+  }
+  full_told_ = false;
+  deliver(broker::StoreFull{false});
+}
+
+void SimBroker::fill_disk(nanoseconds lasts) {
+  full_until_ = std::max(full_until_, world_.now() + lasts);
+  reserve_ = world_.random.chance(0.5) ? world_.random.between(1, 20) : 0;
+}
+
+void SimBroker::fail_next_sync(nanoseconds away) {
+  if (alive()) sync_fails_ = away;
 }
 
 void SimBroker::send(const broker::Outgoing& message) {

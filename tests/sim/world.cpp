@@ -55,6 +55,12 @@ void World::begin_fault(const Fault& fault) {
     case FaultKind::kKillBroker:
       kill_broker(fault.lasts);
       break;
+    case FaultKind::kDiskFull:
+      broker->fill_disk(fault.lasts);
+      break;
+    case FaultKind::kSyncFails:
+      broker->fail_next_sync(fault.lasts);
+      break;
     case FaultKind::kPartition:
       tell([&] {
         return fmt::format("peer {} is cut off{}{} for {} ms", fault.target,

@@ -48,11 +48,11 @@ struct World {
 
   // Until everything has ended; throws Violation.
   void run();
+  void kill_broker(nanoseconds away);
 
  private:
   bool all_over() const;
   void begin_fault(const Fault& fault);
-  void kill_broker(nanoseconds away);
   void serve_until(MonoTime time);
   void check_the_end();
 };

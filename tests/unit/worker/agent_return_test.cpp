@@ -204,6 +204,32 @@ TEST(AgentStopJob, WithLessGraceKillsSooner) {
   h.expect_duty<KillExecutor>();
 }
 
+// Another job's task runs in front of what is to end, which then begins as it is asked back.
+TEST(AgentStopJob, KillsNobodyElsesTaskInFrontOfIt) {
+  Harness h(1);
+  h.start();
+  h.lease(make_lease(1, 5, 0, 1));
+  h.done(0, 0, 1, 10us);
+  h.lease(make_lease(2, 6, 0, 1, kOtherJob));
+  h.done(0, 1, 1, 10us);
+  h.lease(make_lease(3, 7, 1, 1, kOtherJob));
+  h.lease(make_lease(4, 8, 1, 1));
+  h.duties.clear();
+  h.sent.clear();
+  h.step(ExecutorProgress{0, 3, 2});
+  h.from_broker(StopJob{kJob, 0});
+  EXPECT_EQ(h.expect_duty<LowerEnd>().end, 3u);
+  h.expect_duty<TellStopped>();
+  h.pass(100ms);
+  h.silent();
+  h.step(ExecutorFreed{0, 4});
+  h.pass(10ms);
+  h.expect_duty<KillExecutor>();
+  h.step(ExecutorDied{0, 4, 3, -1, SIGKILL, "", ""});
+  h.expect_returned({{{1}, 1}});  // of the stopped job
+  EXPECT_EQ(h.core.view().queued_tasks, 1u);
+}
+
 TEST(AgentStopJob, LeavesOtherJobsAlone) {
   Harness h(2);
   h.start();
