@@ -1,4 +1,5 @@
-// What the tasks of tests/torture call: each leaves a line in a file when it has run, so that it can be counted.
+// What the tasks of tests/torture call: each leaves a line in a file when it has run, so that it
+// can be counted.
 #include <fcntl.h>
 #include <unistd.h>
 

@@ -52,7 +52,7 @@ class Kept:
             self.code = self.process.wait()
             if self.stopping.is_set():
                 return
-            if self.code == 2 and self.said(PROBE_KILLED):
+            if self.code == 3 and self.said(PROBE_KILLED):
                 self.mill.counts.note("workers whose first executor was killed")
                 continue
             if self.process.pid not in self.killed:
