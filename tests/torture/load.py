@@ -245,10 +245,13 @@ class Load:
             raise Violation()
         self.counts.job(tasks)
 
+    def marks_of(self, tag):
+        """How often each task of the job has run."""
+        return collections.Counter((self.mill.marks / tag).read_text().splitlines())
+
     def check_marks(self, tag, tasks):
-        """Each recorded task ran at least once. Says how often they ran."""
-        path = self.mill.marks / tag
-        marks = collections.Counter(path.read_text().splitlines())
+        """Each recorded task ran at least once."""
+        path, marks = self.mill.marks / tag, self.marks_of(tag)
         missing = [i for i in range(tasks) if str(i) not in marks]
         if missing or len(marks) != tasks:
             self.counts.violation("%s: recorded, and never ran: %s" % (path, missing[:10]))

@@ -14,6 +14,8 @@
 
 namespace {
 
+constexpr double kLong = 0.5;  // seconds
+
 // The file JOB in the folder FANMILL_MARKS, open for appending.
 class MarkFile {
  public:
@@ -61,16 +63,23 @@ class MarkFile {
 
 }  // namespace
 
-// JOB/NAME: runs for so long, leaves the line NAME, and gives the text back.
+// JOB/NAME: runs for so long, leaves the line NAME, and gives the text back. A long one leaves it
+// in JOB.begun too, when it begins.
 FANMILL_FUNCTION(marked, [](double seconds, const std::string& text) {
-  static MarkFile file;
-  if (seconds > 0) {
-    std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
-  }
+  static MarkFile begun;
+  static MarkFile ended;
   const auto slash = text.find('/');
   if (slash == std::string::npos) {
     throw fanmill::BadArguments("text is JOB/NAME");
   }
-  file.append(text.substr(0, slash), text.substr(slash + 1) + "\n");
+  const std::string job = text.substr(0, slash);
+  const std::string line = text.substr(slash + 1) + "\n";
+  if (seconds >= kLong) {
+    begun.append(job + ".begun", line);
+  }
+  if (seconds > 0) {
+    std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+  }
+  ended.append(job, line);
   return text;
 })
