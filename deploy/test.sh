@@ -2,7 +2,7 @@
 # Builds everything and runs the checks, on a Debian 12 that may have nothing installed yet.
 #
 #   sh deploy/test.sh                 format and lint checks, unit tests, simulator, integration tests
-#   sh deploy/test.sh LABEL           the tests with that label: lint, unit, sim, integration or slow
+#   sh deploy/test.sh LABEL           the tests with that label: lint, unit, sim, integration, torture or slow
 #   sh deploy/test.sh … -R NAME       options of ctest, with or without a label before them
 #
 # The exit status is ctest's, and ctest's summary is the last thing printed.
