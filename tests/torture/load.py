@@ -113,7 +113,7 @@ class Load:
 
     def __init__(self, mill, producers, scale=1.0):
         self.mill, self.producers, self.counts, self.scale = mill, producers, mill.counts, scale
-        self.kinds = [self.run_marked, self.run_marked, self.run_fast, self.run_commands, self.run_big, self.run_stream, self.run_map]
+        self.kinds = [self.run_marked, self.run_marked, self.run_fast, self.run_commands, self.run_big, self.run_stream, self.run_map, self.run_once]
 
     def count(self, chance, most):
         return max(4, int(chance.uniform(0.3, 1) * most * self.scale))
@@ -179,6 +179,25 @@ class Load:
         self.check_marks(tag, len(texts))
         self.counts.job(len(texts))
         self.producers.run("cancel", tag, codes=(0, 2))  # what a killed producer left behind
+
+    def run_once(self, tag, chance):
+        """At most once: a task that was lost ends as failed, for it may have run, and none has run twice."""
+        tasks = self.count(chance, 80)
+        self.write(tag + ".jsonl", [json.dumps([chance.uniform(0, 0.03), "%s/%d" % (tag, i)]) for i in range(tasks)])
+        job = self.producers.run("submit", "--quiet", "--wait-workers", "10m", "--at-most-once", "--key", tag, "marked", tag + ".jsonl").strip()
+        out = self.mill.dir / (tag + ".out")
+        self.producers.run("gather", "--quiet", *ROWS, job, "-o", out, codes=(0, 1))
+        rows = [json.loads(line) for line in out.read_text().splitlines()]
+        marks = self.marks_of(tag)
+        wrong = [row for row in rows if (row["cause"] not in ("worker-lost", "crashed") if row["status"] != "succeeded" else
+                                         marks[str(row["index"])] != 1 or row["value"] != "%s/%d" % (tag, row["index"]))]
+        if [row["index"] for row in rows] != list(range(tasks)) or wrong or max(marks.values(), default=0) > 1:
+            self.counts.violation("%s: at most once, but %d rows of %d, %d marks of %d tasks, and %s" % (
+                out, len(rows), tasks, sum(marks.values()), len(marks), wrong[:3]))
+            raise Violation()
+        self.counts.note("at most once, and lost", sum(row["status"] != "succeeded" for row in rows))
+        out.unlink()
+        self.counts.job(tasks)
 
     # ---- how a kept job runs ----
     def kept(self, tag, submit, words, tasks, expected, code=0):
@@ -247,7 +266,8 @@ class Load:
 
     def marks_of(self, tag):
         """How often each task of the job has run."""
-        return collections.Counter((self.mill.marks / tag).read_text().splitlines())
+        path = self.mill.marks / tag
+        return collections.Counter(path.read_text().splitlines() if path.exists() else ())
 
     def check_marks(self, tag, tasks):
         """Each recorded task ran at least once."""
