@@ -71,7 +71,8 @@ class Producers:
         told = ""
         for words in (("status", "--json"), ("jobs", "--state", "running,waiting,paused,open"), ("show",)):
             try:
-                told += subprocess.run([*self.mill.producer_prefix, BIN / "fanmill", *words], env=self.mill.env, capture_output=True, text=True, timeout=10).stdout
+                told += subprocess.run([*self.mill.producer_prefix, BIN / "fanmill", *words], env=self.mill.env,
+                                       capture_output=True, text=True, timeout=10).stdout
             except subprocess.TimeoutExpired:
                 told += "fanmill %s: no answer" % words[0]
         return told
@@ -113,7 +114,8 @@ class Load:
 
     def __init__(self, mill, producers, scale=1.0):
         self.mill, self.producers, self.counts, self.scale = mill, producers, mill.counts, scale
-        self.kinds = [self.run_marked, self.run_marked, self.run_fast, self.run_commands, self.run_big, self.run_stream, self.run_map, self.run_once]
+        self.kinds = [self.run_marked, self.run_marked, self.run_fast, self.run_commands, self.run_big, self.run_stream, self.run_map,
+                      self.run_once]
 
     def count(self, chance, most):
         return max(4, int(chance.uniform(0.3, 1) * most * self.scale))

@@ -112,7 +112,8 @@ def environment(directory, test_id):
     """Of every program under torture: nothing of the user's, and the folder where tasks leave their marks."""
     marks = directory / "marks"
     marks.mkdir(parents=True, exist_ok=True)
-    return {"PATH": "%s:%s" % (BIN, os.environ.get("PATH", "/usr/bin:/bin")), "HOME": str(directory), "TMPDIR": str(directory),
+    sanitizers = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
+    return {**sanitizers, "PATH": "%s:%s" % (BIN, os.environ.get("PATH", "/usr/bin:/bin")), "HOME": str(directory), "TMPDIR": str(directory),
             "LANG": "C.UTF-8", "TERM": "dumb", "FANMILL_TEST_ID": test_id, "FANMILL_MARKS": str(marks)}
 
 
