@@ -149,7 +149,7 @@ def overlapping(run, it, producers, load, net, names):
 
     took = []
     together([(load.marked, tag, tasks), (cuts,)])
-    run.counts.notes["longest settling, in ms"] = max(run.counts.notes["longest settling, in ms"], round(1000 * took[0]))
+    run.counts.most("longest settling, in ms", round(1000 * took[0]))
     dead = load.of_job("last")["dead_lettered"]
     run.tell("cycle %d: %d cuts; settled %.1f s after healing; %d dead letters" % (
         run.begun, sum(run.counts.faults.values()), took[0], dead))

@@ -37,6 +37,10 @@ class Counts:
         with self.lock:
             self.notes[name] += by
 
+    def most(self, name, value):
+        with self.lock:
+            self.notes[name] = max(self.notes[name], value)
+
     def job(self, tasks):
         with self.lock:
             self.jobs += 1

@@ -4,8 +4,9 @@ import os
 import signal
 import time
 
+from harness import wait_until
 from load import Load, Producers, together
-from mill import children_of, mill, send
+from mill import READY, children_of, mill, send
 from tally import Violation
 
 
@@ -33,7 +34,7 @@ def cycle(run, it, producers, load):
     def disturbed():
         ended.append(job(it, producers, tag, "disturbed"))
 
-    together([(disturbed,), (kills, run, it, producers, ended)])
+    together([(disturbed,), (kills, run, it, producers, ended, between - begin)])
     if ended[0].read_bytes() != undisturbed.read_bytes():
         raise Violation("%s and %s differ" % (ended[0], undisturbed))
     load.compare(tag, ended[0], ['"%s"\n' % text for text in texts])
@@ -58,13 +59,16 @@ def job(it, producers, tag, how):
     return out
 
 
-def kills(run, it, producers, ended):
-    """Each worker, each executor and both producers, as often as wanted, and the broker before each of them."""
+def kills(run, it, producers, ended, undisturbed):
+    """Each worker, each executor and both producers, as often as wanted, and the broker before each of them; spread over a time in which
+    the job would have ended."""
     counts = run.counts
 
     def broker():
+        last = it.broker.pid
         it.broker.kill()
         counts.fault("broker")
+        wait_until(lambda: it.broker.pid != last, "the broker's next life")
 
     def executor(worker):
         children = children_of(worker.pid)
@@ -80,10 +84,15 @@ def kills(run, it, producers, ended):
         counts.fault("producer", producers.kill_one(run.chance))
 
     victims = [lambda w=w: agent(w) for w in it.workers] + [lambda w=w: executor(w) for w in it.workers] + [producer, producer]
+    gap = max(0.1, undisturbed / (2 * len(victims) * run.options.rounds))
     for _ in range(run.options.rounds):
         for victim in victims:
             for strike in (broker, victim):
-                time.sleep(run.chance.uniform(0.02, 0.3))  # the moment is what is drawn
+                if run.chance.random() < 0.8:  # else it is struck while it begins
+                    begin = time.monotonic()
+                    wait_until(lambda: ended or it.broker.said(READY), "a broker that serves", 60)
+                    counts.most("longest start of the broker, in ms", round(1000 * (time.monotonic() - begin)))
+                time.sleep(run.chance.uniform(0, 2 * gap))  # the moment is what is drawn
                 if not ended and not counts.violations:
                     strike()
     producers.settle()
