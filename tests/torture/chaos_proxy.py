@@ -113,7 +113,8 @@ class ChaosProxy:
             return
         connection = Connection(self, (reader, writer), server)
         self.connections.add(connection)
-        await connection.run()
+        with contextlib.suppress(asyncio.CancelledError):  # at the end of everything
+            await connection.run()
         self.connections.discard(connection)
 
     def _do(self, function):

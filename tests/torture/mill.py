@@ -22,10 +22,12 @@ def send(pid, number):
 
 
 def children_of(pid):
-    try:
-        return [int(child) for child in pathlib.Path("/proc/%d/task/%d/children" % (pid, pid)).read_text().split()]
-    except OSError:
-        return []
+    """Of any of its threads."""
+    children = []
+    with contextlib.suppress(OSError):
+        for thread in pathlib.Path("/proc/%d/task" % pid).iterdir():
+            children += map(int, (thread / "children").read_text().split())
+    return children
 
 
 class Kept:
