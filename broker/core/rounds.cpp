@@ -48,7 +48,7 @@ void revive(World& world, Job& job) {
   if (!job.stopped) return;
   job.stopped = false;
   world.active[job.id] = &job;
-  bind(world, job);
+  bind_again(world, job);
   // No lease may overtake the StopJob that is on its way, or was lost there.
   for (const auto& [session, worker] : world.workers) {
     if (Share* share = worker->find_share(job.id)) share->bound = false;

@@ -58,6 +58,8 @@ std::vector<Mutant> mutants() {
       FANMILL_BROKER_MUTANT(kRepeatAtMostOnce),
       FANMILL_BROKER_MUTANT(kDealAheadAtMostOnce),
       FANMILL_BROKER_MUTANT(kIgnoreHalt),
+      FANMILL_BROKER_MUTANT(kRetrySucceeded),
+      FANMILL_BROKER_MUTANT(kForgetRoundFence),
       FANMILL_BROKER_MUTANT(kCreditAsDelta),
       FANMILL_BROKER_MUTANT(kExceedCredit),
       FANMILL_BROKER_MUTANT(kIgnoreWindow),

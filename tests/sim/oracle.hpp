@@ -96,6 +96,7 @@ class Oracle {
   // At the end, of agents that live: what they have done was told.
   void check_told(InstanceId instance) const;
   bool all_ended() const;
+  bool all_recorded(std::uint32_t ordinal) const;  // and durably
   bool ended(std::uint32_t ordinal) const { return jobs_[ordinal].ended; }
   const JobPlan* plan_of(JobId job) const;
   std::optional<JobId> id_of(std::uint32_t ordinal) const { return jobs_[ordinal].id; }
@@ -125,6 +126,10 @@ class Oracle {
     bool out{};               // it runs at most once and may have run, as the store has it
     std::uint64_t charged{};  // the last token that was charged, as the store has it
     std::vector<Run> runs;
+    // ---- of the present round ----
+    std::size_t first_run{};
+    std::uint64_t fence{};  // the last token of the rounds before
+    std::size_t runs_now() const { return runs.size() - first_run; }
   };
   struct Job {
     const JobPlan* plan{};
@@ -235,6 +240,7 @@ class Oracle {
   InstanceId instance_at(PeerId peer) const;
   const Run* last_run(const Task& task, std::uint64_t token) const;
 
+  void begin_round(Job& job, const broker::PutRound& put, std::uint64_t number);
   static bool policy_met(const Job& job);
   void check_record(Job& job, const broker::PutRecord& put, std::uint64_t number);
   void check_values(const Job& job, const broker::PutRecord& put);

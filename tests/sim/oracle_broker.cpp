@@ -52,7 +52,7 @@ void Oracle::broker_dies() {
     for (Task& task : job.tasks) {
       task.charged_crashes = task.stored_crashes;
       if (task.record != 0) continue;
-      for (Run& run : task.runs) run.heard = false;
+      for (std::size_t i = task.first_run; i < task.runs.size(); ++i) task.runs[i].heard = false;
     }
   }
 }
@@ -405,7 +405,7 @@ void Oracle::emits_lease(SessionId session, const Lease& lease, std::uint64_t by
       return dealt > 2 ? dealt - 2 : 0;
     };
     if (lease.attempt == 0 ||
-        (lease.attempt - 1U > task.runs.size() && lease.attempt - 1U > may_be_charged()))
+        (lease.attempt - 1U > task.runs_now() && lease.attempt - 1U > may_be_charged()))
       violated("unstarted tasks are never charged",
                fmt::format("{}: task {} is said to be attempt {} after {} runs", name(), at.value,
                            lease.attempt, task.runs.size()));
@@ -416,8 +416,9 @@ void Oracle::emits_lease(SessionId session, const Lease& lease, std::uint64_t by
     if (task.last_token != 0) {
       const Token& before = tokens_[task.last_token];
       const bool of_this_life = task.last_token >= code_of({epoch_, 0});
-      // Of tasks that run at most once the store knows more (see PutDealt).
-      const bool known = of.plan->options.spec.at_most_once;
+      // Of tasks that run at most once the store knows more (see PutDealt); what an earlier round
+      // has ended is under way nowhere.
+      const bool known = of.plan->options.spec.at_most_once || task.last_token <= task.fence;
       if (!of_this_life && before.left && !known && before.kept_in != epoch_ &&
           now_ < born_ + kLease)
         violated("what may be under way is awaited after a restart",

@@ -86,7 +86,8 @@ void Oracle::hears(const Steer& steer) {
   for (const JobId id : steer.jobs) {
     Job* of = job(id);
     if (of == nullptr) continue;
-    if (steer.action == Steering::kPause) of->pause_request = steer.request;
+    const bool over = all_recorded(of->plan->ordinal);  // then there is nothing to pause
+    if (steer.action == Steering::kPause && !over) of->pause_request = steer.request;
     if (steer.action != Steering::kResume) continue;
     of->pause_request = 0;
     of->paused = false;

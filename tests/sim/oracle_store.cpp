@@ -123,6 +123,10 @@ void Oracle::on_write(const broker::StoreWrite& write, std::uint64_t number) {
     check_record(job_of(put->job, "PutRecord"), *put, number);
     return;
   }
+  if (const auto* put = std::get_if<broker::PutRound>(&write)) {
+    begin_round(job_of(put->job, "PutRound"), *put, number);
+    return;
+  }
   if (const auto* put = std::get_if<broker::PutDealt>(&write)) {
     Job& job = job_of(put->job, "PutDealt");
     if (!job.plan->options.spec.at_most_once)
@@ -216,6 +220,37 @@ void Oracle::on_write(const broker::StoreWrite& write, std::uint64_t number) {
   ordinals_.erase(drop.job);
 }
 
+void Oracle::begin_round(Job& job, const broker::PutRound& put, std::uint64_t number) {
+  for (const IndexRange& range : put.tasks) {
+    for (TaskIndex at = range.first; at < range.end(); at = at + 1) {
+      Task& task = job.tasks[at.value];
+      if (task.record == 0 || task.outcome == Outcome::kSucceeded)
+        violated("a round is of what has ended and not succeeded",
+                 fmt::format("{} task {}", job.plan->key, at.value));
+      undo(number, [&task, was = task] {
+        std::vector<Run> runs = std::move(task.runs);  // these have been
+        task = was;
+        task.runs = std::move(runs);
+      });
+      task.record = task.record_write = task.record_token = 0;
+      task.dead_lettered = task.out = false;
+      task.charged_crashes = task.stored_crashes = task.refunded = task.losses = 0;
+      task.lost_at = {};
+      task.first_run = task.runs.size();
+      task.fence = code_of(put.token);
+    }
+  }
+}
+
+bool Oracle::all_recorded(std::uint32_t ordinal) const {
+  const Job& of = jobs_[ordinal];
+  return of.close_write != 0 &&
+         std::all_of(of.tasks.begin(), of.tasks.begin() + static_cast<std::ptrdiff_t>(of.written),
+                     [this](const Task& task) {
+                       return task.record != 0 && task.record_write <= durable_;
+                     });
+}
+
 bool Oracle::policy_met(const Job& job) {
   std::uint64_t failed = 0;
   std::uint64_t succeeded = 0;
@@ -254,6 +289,8 @@ void Oracle::check_record(Job& job, const broker::PutRecord& put, std::uint64_t 
     for (TaskIndex at = range.first; at < range.end(); at = at + 1) {
       Task& task = job.tasks[at.value];
       if (task.record != 0) violated("one terminal record per task", name(at));
+      if (put.outcome == Outcome::kSucceeded && task.fence != 0 && code_of(put.token) <= task.fence)
+        violated("a success of an earlier round does not count", name(at));
       task.record = put.record.value;
       task.record_write = number;
       task.record_token = code_of(put.token);
@@ -321,8 +358,8 @@ void Oracle::check_failures(const Job& job, const broker::PutRecord& put) {
       const Task& task = job.tasks[at.value];
       const auto ended_so = [&](RunState state) {
         return static_cast<std::uint32_t>(
-            std::count_if(task.runs.begin(), task.runs.end(),
-                          [state](const Run& run) { return run.state == state; }));
+            std::count_if(task.runs.begin() + static_cast<std::ptrdiff_t>(task.first_run),
+                          task.runs.end(), [state](const Run& run) { return run.state == state; }));
       };
       if (put.outcome == Outcome::kCancelled) {
         if (!job.cancelled) fail("only cancelled jobs end cancelled", at);
@@ -361,7 +398,7 @@ void Oracle::check_failures(const Job& job, const broker::PutRecord& put) {
           break;
         case Outcome::kWorkerLost:
           if (once) break;
-          if (!put.dead_lettered || task.runs.size() < limits::kLossLimit)
+          if (!put.dead_lettered || task.runs_now() < limits::kLossLimit)
             fail("unstarted tasks are never charged with a loss", at);
           break;
         case Outcome::kSucceeded:

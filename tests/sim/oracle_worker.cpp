@@ -32,7 +32,7 @@ std::uint64_t Oracle::task_starts(InstanceId instance, std::uint32_t ordinal, st
     if (before->state == RunState::kReportedSuccess || before->state == RunState::kReportedFailure)
       violated("a reported task does not run again under its token", name());
   }
-  if (job.plan->options.spec.at_most_once && !task.runs.empty())
+  if (job.plan->options.spec.at_most_once && task.runs_now() > 0)
     violated("a task that runs at most once does not run again", name());
   task.runs.push_back({token, RunState::kRunning});
   return ++executions_;

@@ -125,8 +125,10 @@ double serial_seconds(const JobPlan& job) {
 void plan_failures(Plan& plan) {
   Random random(mix(plan.seed ^ 0xfa11));
   for (JobPlan& job : plan.jobs) {
-    if (random.chance(0.12)) {
+    if (random.chance(0.2)) {
       job.options.spec.at_most_once = true;
+      // What has run so far as is known may be asked for again.
+      if (!job.options.forget_when_delivered) job.options.rows_with_tuples = true;
       job.options.retries = 0;
     }
     if (!random.chance(0.12)) continue;
@@ -312,6 +314,24 @@ void plan_observers(Random& random, Plan& plan, double estimate) {
   }
 }
 
+void plan_retries(Plan& plan) {
+  Random random(mix(plan.seed ^ 0x4e72));
+  for (const JobPlan& job : plan.jobs) {
+    const bool silent_reader =
+        std::any_of(plan.observers.begin(), plan.observers.end(),
+                    [&job](const ObserverPlan& of) { return of.job == job.ordinal && of.silent; });
+    if (job.options.forget_when_delivered || !job.options.rows_with_tuples || silent_reader)
+      continue;
+    ObserverPlan retrier;
+    retrier.role = ObserverRole::kRetries;
+    retrier.job = job.ordinal;
+    retrier.order = RowOrder::kInput;
+    retrier.window = limits::kGatherWindowBytes;
+    retrier.rounds = static_cast<std::uint32_t>(random.between(1, 2));
+    plan.observers.push_back(retrier);
+  }
+}
+
 }  // namespace
 
 std::uint32_t JobPlan::crash_limit() const {
@@ -401,6 +421,7 @@ Plan make_plan(std::uint64_t seed) {
   plan_failures(plan);
   const double estimate = std::clamp(serial / slots + feeding, 0.05, 300.0);
   plan_observers(others, plan, estimate);
+  plan_retries(plan);
   if (!random.chance(0.15)) plan_faults(random, plan, estimate);
   plan_deaths(deaths, plan, estimate);
   plan_disk(plan, estimate);
@@ -430,6 +451,8 @@ Plan make_plan(std::uint64_t seed) {
     plan.liveness += (round + observer.read_pause) * static_cast<std::int64_t>(2 * tuples) +
                      observer.starts_after;
     for (const auto& [at, lasts] : observer.pauses) plan.liveness += at + lasts + 10s;
+    const double again = serial_seconds(plan.jobs[observer.job]) + retrying + 60;
+    plan.liveness += observer.rounds * nanoseconds(static_cast<std::int64_t>(1e9 * again));
   }
   // After each death of the broker some tasks wait for who may have them.
   for (const Fault& fault : plan.faults) {

@@ -70,7 +70,7 @@ struct WorkerPlan {
 };
 
 // Somebody else at a job that is kept.
-enum class ObserverRole : std::uint8_t { kReads, kPushes, kSteers };
+enum class ObserverRole : std::uint8_t { kReads, kPushes, kSteers, kRetries };
 struct ObserverPlan {
   ObserverRole role{};
   std::uint32_t job{};
@@ -85,6 +85,8 @@ struct ObserverPlan {
   std::uint64_t chunk_tuples{};
   // Steers: pauses the job then, for so long.
   std::vector<std::pair<nanoseconds, nanoseconds>> pauses;
+  // Retries: runs again what failed once everybody has read it all, so often; then reads it all.
+  std::uint32_t rounds{};
 };
 
 enum class FaultKind : std::uint8_t {

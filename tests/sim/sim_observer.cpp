@@ -108,6 +108,8 @@ void SimObserver::hear(const Envelope<ToProducer>& envelope, const Blob& blob) {
     on_answer(*answer, blob);
   } else if (const auto* refused = std::get_if<Refused>(&envelope.message)) {
     if (refused->code == ErrorCode::kProtocol) return;  // garbled on the way
+    // Something of what was cancelled still runs.
+    if (plan_.role == ObserverRole::kRetries && refused->code == ErrorCode::kConflict) return;
     const bool known = plan_.role == ObserverRole::kPushes &&
                        refused->code == ErrorCode::kConflict && world_.oracle.is_closed(plan_.job);
     if (!known)
@@ -146,6 +148,9 @@ void SimObserver::go_on() {
     case ObserverRole::kSteers:
       steer_on();
       return;
+    case ObserverRole::kRetries:
+      retry_on();
+      return;
   }
 }
 
@@ -174,7 +179,8 @@ void SimObserver::on_rows(const Rows& rows, const Blob& blob) {
 }
 
 void SimObserver::on_end(bool of_the_job, const JobCounts& counts) {
-  if (done_ || plan_.role != ObserverRole::kReads) return;
+  const bool reads = plan_.role == ObserverRole::kReads || rounds_ > plan_.rounds;
+  if (done_ || !reads) return;
   if (of_the_job == (plan_.order == RowOrder::kRecorded))
     violated("a reader's end is of its order", text());
   world_.oracle.observer_sees_end(number_, counts);
@@ -243,6 +249,26 @@ void SimObserver::on_pushed(const Pushed& pushed) {
   push_on();
 }
 
+// ---- retrying ----
+
+void SimObserver::retry_on() {
+  const MonoTime now = world_.now();
+  if (now - said_ < limits::kResendAfter) return;
+  const bool settled =
+      steering_ == Steering::kResume ||
+      (rounds_ == 0 ? world_.readers_are_done(plan_.job) : world_.oracle.all_recorded(plan_.job));
+  const bool last = rounds_ == plan_.rounds && steering_ == Steering::kRetry;
+  if (rounds_ > plan_.rounds || (settled && last)) {
+    rounds_ = plan_.rounds + 1;
+    ask_for_rows();
+    return;
+  }
+  if (!settled) return;
+  if (request_ == 0) request_ = ++requests_;
+  said_ = now;
+  say(Steer{request_, {*job()}, steering_, 0, 0});
+}
+
 // ---- steering ----
 
 // One thing after the other, each until it is answered; in the end the job is neither paused nor,
@@ -274,6 +300,12 @@ void SimObserver::on_answer(const Answer& answer, const Blob& blob) {
     violated("answers are documents", text());
   if (answer.request != request_ || request_ == 0) return;
   request_ = 0;
+  if (plan_.role == ObserverRole::kRetries) {
+    rounds_ += steering_ == Steering::kRetry ? 1U : 0U;
+    // Somebody may have paused it before its end.
+    steering_ = steering_ == Steering::kRetry ? Steering::kResume : Steering::kRetry;
+    return;
+  }
   done_ = agenda_.front().second == Steering::kClose;
   agenda_.erase(agenda_.begin());
   if (!done_) steer_on();

@@ -40,6 +40,9 @@ class SimObserver {
   void push_on();
   void on_pushed(const Pushed& pushed);
 
+  // ---- retrying ----
+  void retry_on();
+
   // ---- steering ----
   void steer_on();
   void on_answer(const Answer& answer, const Blob& blob);
@@ -64,6 +67,9 @@ class SimObserver {
   std::uint64_t taken_ = 0;  // chunks
   std::uint64_t sent_ = 0;
   std::optional<Credit> room_;
+
+  std::uint32_t rounds_ = 0;
+  Steering steering_ = Steering::kRetry;  // what is to be asked next
 
   std::vector<std::pair<MonoTime, Steering>> agenda_;
   std::uint64_t request_ = 0;  // 0: none is out

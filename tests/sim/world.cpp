@@ -103,6 +103,15 @@ void World::kill_broker(nanoseconds away) {
     network->cut(static_cast<std::uint32_t>(workers.size() + producers.size()) + i);
 }
 
+bool World::readers_are_done(std::uint32_t job) const {
+  if (!oracle.ended(job)) return false;
+  for (std::size_t i = 0; i < observers.size(); ++i)
+    if (plan.observers[i].job == job && plan.observers[i].role != ObserverRole::kRetries &&
+        !observers[i]->is_done())
+      return false;
+  return true;
+}
+
 bool World::all_over() const {
   return oracle.all_ended() &&
          std::all_of(observers.begin(), observers.end(),

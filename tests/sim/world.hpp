@@ -46,6 +46,8 @@ struct World {
     if (trace.wanted()) trace.line(now(), text());
   }
 
+  // Whoever reads this job, but for who reads what was retried.
+  bool readers_are_done(std::uint32_t job) const;
   // Until everything has ended; throws Violation.
   void run();
   void kill_broker(nanoseconds away);
