@@ -18,6 +18,8 @@ namespace {
 
 // Read at most so many messages before the caller gets a turn.
 constexpr int kMessagesPerTurn = 256;
+// So many handshakes in a row that break off are a broker with another key, and not the network.
+constexpr int kBelievedAfter = 3;
 
 std::uint64_t random_u64() {
   std::random_device device;
@@ -56,6 +58,7 @@ struct Client::State {
   std::vector<Notice> notices;
   std::optional<MonoTime> wake_at;
   std::optional<Error> connect_error;
+  int broken_off = 0;  // handshakes before this one, one after the other
 
   State(ChannelContext& c, Address where, PeerChannel first)
       : context(&c),
@@ -72,6 +75,7 @@ struct Client::State {
 
   void reconnect() {
     unsent.clear();
+    if (channel && channel->broke_off()) ++broken_off;
     channel.reset();
     auto made = PeerChannel::connect(*context, address);
     if (made) {
@@ -145,6 +149,7 @@ struct Client::State {
       std::optional<Received> in = channel->receive();
       if (!in) break;
       connect_error.reset();
+      broken_off = 0;
       auto envelope = decode_to_producer(in->header);
       if (envelope) {
         session.message(*envelope, in->blob, mono_now());
@@ -158,6 +163,11 @@ struct Client::State {
     }
     if (channel && channel->ended()) {
       connect_error = channel->ended();
+      if (connect_error->code == ErrorCode::kRefused && channel->broke_off() &&
+          broken_off + 1 < kBelievedAfter) {
+        connect_error = Error{ErrorCode::kUnreachable, "the connection to " + address.endpoint +
+                                                           " was cut while it was made"};
+      }
       session.garbled(*connect_error, mono_now());
     }
   }

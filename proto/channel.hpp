@@ -114,6 +114,9 @@ class PeerChannel {
   // After a receive() that gave nothing: why there is no connection any more, or will be none
   // (kUnreachable, kRefused). Never over inproc.
   const std::optional<Error>& ended() const;
+  // It ended in its handshake without a word. A broker with another key does that, and so does a
+  // connection that is cut just then: ended() is to be believed when it comes again.
+  bool broke_off() const;
 
  private:
   struct Impl;

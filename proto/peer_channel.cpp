@@ -37,6 +37,7 @@ struct PeerChannel::Impl {
   bool monitor_spoke = false;
   std::optional<MonoTime> ready_by;  // while the handshake is not through
   std::optional<Error> ended;
+  bool broke_off = false;
   PartSeries series;
   std::uint64_t dropped = 0;
   std::vector<pollfd> polled;
@@ -55,6 +56,9 @@ void PeerChannel::Impl::look_at_connection() {
                                      "revoked, or the broker has other keys now: copy the join "
                                      "file from its host again");
         break;
+      case ConnectionEvent::kBrokenOff:
+        if (!ended) broke_off = true;
+        [[fallthrough]];
       case ConnectionEvent::kNotOurs:
         if (socket.transport() == Transport::kIpc) {
           end(ErrorCode::kUnreachable, "what listens at " + endpoint + " closed the connection");
@@ -87,6 +91,7 @@ PeerChannel::PeerChannel(PeerChannel&&) noexcept = default;
 PeerChannel& PeerChannel::operator=(PeerChannel&&) noexcept = default;
 PeerChannel::~PeerChannel() = default;
 const std::optional<Error>& PeerChannel::ended() const { return impl_->ended; }
+bool PeerChannel::broke_off() const { return impl_->broke_off; }
 
 void PeerChannel::wait(std::span<pollfd> others, std::optional<nanoseconds> timeout) {
   if (impl_->ready_by) {

@@ -22,12 +22,13 @@ std::optional<ConnectionEvent> SocketMonitor::next() {
       case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
         return ConnectionEvent::kKeyRefused;
       case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
-      case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
         return ConnectionEvent::kNotOurs;
+      case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+        return ConnectionEvent::kBrokenOff;
       case ZMQ_EVENT_CLOSED:
         return ready_ ? ConnectionEvent::kEnded : ConnectionEvent::kNobody;
       case ZMQ_EVENT_DISCONNECTED:
-        return ready_ ? ConnectionEvent::kEnded : ConnectionEvent::kNotOurs;
+        return ready_ ? ConnectionEvent::kEnded : ConnectionEvent::kBrokenOff;
       default:
         break;
     }

@@ -12,7 +12,8 @@ namespace fanmill {
 enum class ConnectionEvent : std::uint8_t {
   kReady,       // the handshake succeeded
   kKeyRefused,  // the other side does not admit our key
-  kNotOurs,     // the other side speaks something else, or has another key than we believe
+  kNotOurs,     // the other side speaks something else
+  kBrokenOff,   // in the handshake: the other side has another key than we believe, or it was cut
   kNobody,      // no connection could be made
   kEnded,
 };

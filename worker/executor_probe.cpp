@@ -5,6 +5,7 @@
 
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <utility>
 
 #include "proto/clock.hpp"
@@ -24,9 +25,10 @@ std::string listed(const std::vector<std::string>& files) {
   return out;
 }
 
-Error own_refusal(const std::string& program, const std::string& reason) {
-  return {ErrorCode::kUsage, "--executor " + program + " is no executor: " + reason +
-                                 " (proto/PROTOCOL.md, section 2, says what one does)"};
+Error own_refusal(const std::string& program, const std::string& reason,
+                  ErrorCode code = ErrorCode::kUsage) {
+  return {code, "--executor " + program + " is no executor: " + reason +
+                    " (proto/PROTOCOL.md, section 2, says what one does)"};
 }
 
 // The sentence that a refused plugin leaves on stderr, or what else there is to know.
@@ -38,17 +40,19 @@ Error refusal(const ExecutorDied& died, const ProbeOptions& options) {
     return {ErrorCode::kUsage, words.substr(words.rfind('\n') + 1)};
   }
   const std::string ended = describe_death(died);
+  // Hardly its own doing: the system or somebody else killed it, and another start may go well.
+  const ErrorCode code = died.signal == SIGKILL ? ErrorCode::kSystem : ErrorCode::kUsage;
   if (!options.own_executor.empty()) {
     return own_refusal(options.own_executor,
                        "it ends before its first frame: " +
-                           (words.empty() ? ended : words.substr(words.rfind('\n') + 1)));
+                           (words.empty() ? ended : words.substr(words.rfind('\n') + 1)),
+                       code);
   }
   if (plugins.empty()) {
     return {ErrorCode::kSystem, "the executor program does not run here: " + ended};
   }
   if (!words.empty()) words = ": " + words.substr(words.rfind('\n') + 1);
-  return {ErrorCode::kUsage,
-          "loading the plugin " + listed(plugins) + " ends the executor: " + ended + words};
+  return {code, "loading the plugin " + listed(plugins) + " ends the executor: " + ended + words};
 }
 
 }  // namespace

@@ -268,6 +268,13 @@ class Refusal(PluginTest):
         self.assertEqual(run.code, 2, run)
         self.assertIn("version 2.3", run.err())
 
+    def test_by_a_worker_whose_executor_is_killed_from_outside_is_no_wrong_use(self):
+        # A supervisor starts it again, as it does not after wrong use.
+        run = self.fanmill("worker", "--broker", "ipc://%s/b" % self.dir, "--plugin", plugin("dies_loading"),
+                           env=dict(self.env, FANMILL_TEST_DIES_BY="9")).wait()
+        self.assertEqual(run.code, 3, run)
+        self.assertIn("killed by signal 9", run.err())
+
     def test_later_when_executors_start_no_more_ends_the_run(self):
         marker = self.dir / "marker"
         env = dict(self.env, FANMILL_TEST_DIES_ONCE_THERE_IS=str(marker))

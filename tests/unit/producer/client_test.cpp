@@ -1,7 +1,11 @@
 // The client's loop over a real channel, against a broker that answers every task with its tuple.
 #include "producer/client.hpp"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <ranges>
@@ -10,7 +14,9 @@
 #include <tuple>
 
 #include "producer/row_batch.hpp"
+#include "proto/clock.hpp"
 #include "proto/codec.hpp"
+#include "proto/curve_keys.hpp"
 #include "proto/value.hpp"
 
 namespace fanmill::producer {
@@ -144,6 +150,60 @@ TEST(ClientMap, ARefusedJobIsAnError) {
                           [](const RowsArrived&) { FAIL(); });
   ASSERT_FALSE(counts);
   EXPECT_EQ(counts.error().code, ErrorCode::kUnknownFunction);
+}
+
+// Takes connections on a port of loopback and ends them at once, so many times.
+class Slammer {
+ public:
+  Slammer() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
+    sockaddr_in any{};
+    any.sin_family = AF_INET;
+    any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof any;
+    EXPECT_EQ(::bind(fd_, reinterpret_cast<sockaddr*>(&any), size), 0);
+    EXPECT_EQ(::listen(fd_, 16), 0);
+    EXPECT_EQ(::getsockname(fd_, reinterpret_cast<sockaddr*>(&any), &size), 0);
+    endpoint_ = "tcp://127.0.0.1:" + std::to_string(ntohs(any.sin_port));
+  }
+  ~Slammer() { ::close(fd_); }
+
+  const std::string& endpoint() const { return endpoint_; }
+  int taken() const { return taken_; }
+  void slam() {
+    if (const int peer = ::accept(fd_, nullptr, nullptr); peer >= 0) {
+      ++taken_;
+      ::close(peer);
+    }
+  }
+
+ private:
+  int fd_;
+  int taken_ = 0;
+  std::string endpoint_;
+};
+
+TEST(ClientConnecting, TakesABrokerForAnotherOnlyWhenHandshakesBreakOffAgainAndAgain) {
+  Slammer slammer;
+  ChannelContext context;
+  Address address(slammer.endpoint());
+  address.server_key = make_curve_keys().public_key;
+  address.keys = make_curve_keys();
+  auto client = Client::connect(context, address);
+  ASSERT_TRUE(client) << client.error().message;
+  const MonoTime until = mono_now() + std::chrono::seconds(20);
+  std::optional<Error> last;
+  while ((!last || last->code != ErrorCode::kRefused) && mono_now() < until) {
+    client->pump(std::chrono::milliseconds(5));
+    slammer.slam();
+    last = client->connect_error();
+    if (last && slammer.taken() < 3) {
+      EXPECT_EQ(last->code, ErrorCode::kUnreachable);
+      EXPECT_NE(last->message.find("was cut while it was made"), std::string::npos);
+    }
+  }
+  ASSERT_TRUE(last);
+  EXPECT_EQ(last->code, ErrorCode::kRefused);
+  EXPECT_GE(slammer.taken(), 3);
 }
 
 }  // namespace
