@@ -120,6 +120,7 @@ TEST_F(ChannelOverTcp, SaysThatTheBrokerIsAnother) {
   ASSERT_TRUE(end);
   EXPECT_EQ(end->code, ErrorCode::kRefused);
   EXPECT_THAT(end->message, HasSubstr("not the broker of this join file"));
+  EXPECT_TRUE(peer->broke_off());
 }
 
 TEST_F(ChannelOverTcp, SaysAtOnceThatNobodyIsThere) {
@@ -128,10 +129,17 @@ TEST_F(ChannelOverTcp, SaysAtOnceThatNobodyIsThere) {
     const ServerChannel server = listening();
     nobody = address_of(server, known_);
   }
-  auto peer = PeerChannel::connect(context(), nobody);
-  ASSERT_TRUE(peer);
-  const auto end = end_of(*peer);
-  ASSERT_TRUE(end);
+  const auto deadline = mono_now() + kPatience;
+  bool closing =
+      true;  // libzmq closes the port in its own time, and who comes just then is cut off
+  std::optional<Error> end;
+  while (closing && mono_now() < deadline) {
+    auto peer = PeerChannel::connect(context(), nobody);
+    ASSERT_TRUE(peer);
+    end = end_of(*peer);
+    ASSERT_TRUE(end);
+    closing = peer->broke_off();
+  }
   EXPECT_EQ(end->code, ErrorCode::kUnreachable);
   EXPECT_THAT(end->message, HasSubstr(nobody.endpoint));
 }
