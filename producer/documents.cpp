@@ -127,6 +127,7 @@ void fields(A& a, D& d) {
   a("version", d.version);
   a("protocol", d.protocol);
   a("durability", d.durability);
+  a("full", d.full);
   a("addresses", d.addresses);
   a("age_ms", d.age_ms);
   a("workers", d.workers);

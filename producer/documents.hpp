@@ -123,6 +123,7 @@ struct StatusDocument {
   std::string version;
   std::uint64_t protocol{};
   std::string durability;
+  bool full{};  // its disk is: it takes no tuples
   std::vector<std::string> addresses;
   std::uint64_t age_ms{};
   std::uint64_t workers{};

@@ -273,7 +273,8 @@ std::string status_text(const StatusDocument& status, const TextStyle& style) {
   facts.add("up for", ms_text(status.age_ms));
   facts.add("keeps", status.durability == "memory"
                          ? "jobs and results in memory: they end with it"
-                         : "jobs and results on its disk (" + visible(status.durability) + ")");
+                         : "jobs and results on its disk (" + visible(status.durability) + ")" +
+                               (status.full ? ", which is full: it takes no tuples" : ""));
   facts.add("workers", fmt::format("{}, {} of {} busy", counted(status.workers, "worker"),
                                    status.busy, counted(status.slots, "slot")));
   facts.add("producers", number(status.producers));

@@ -261,11 +261,12 @@ std::string report_status(const World& world) {
   }
   std::string out;
   Document to(out);
-  to.map(14);
+  to.map(15);
   to.key("schema").number(1);
   to.key("version").text(world.config.version);
   to.key("protocol").number(kProtocolVersion);
   to.key("durability").text(world.config.durability);
+  to.key("full").truth(world.full);
   to.key("addresses").texts(world.config.addresses);
   to.key("age_ms").ms(world.now - world.began.value_or(world.now));
   to.key("workers").number(world.workers.size());

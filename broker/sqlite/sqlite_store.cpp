@@ -33,7 +33,7 @@ using namespace std::chrono_literals;
 constexpr std::uint64_t kGroupBytesMax = 16U << 20;
 // What waits meanwhile waits so long.
 constexpr auto kTidyBetweenGroups = 5ms;
-constexpr auto kTidyAtRest = 20ms;
+constexpr auto kTidyAtRest = 10ms;
 constexpr auto kTryFullDiskAgain = 200ms;
 constexpr auto kTakeReserveAgain = 1s;
 // Epochs leave gaps of chance: a copy of an older store that is put in its place does not give out

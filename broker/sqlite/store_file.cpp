@@ -16,7 +16,7 @@ namespace {
 
 // Large pages: the blobs are large.
 constexpr int kPageBytes = 16384;
-constexpr int kCheckpointPages = 512;  // 8 MiB: a checkpoint then takes some 20 ms
+constexpr int kCheckpointPages = 256;  // 4 MiB: a checkpoint then takes some 10 ms
 
 constexpr const char* kTables = R"(
 CREATE TABLE life (epoch INTEGER PRIMARY KEY) STRICT;

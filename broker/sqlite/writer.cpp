@@ -8,9 +8,11 @@ namespace fanmill::broker::sqlite {
 namespace {
 
 // Of what a dropped job leaves behind, removed at once: the writer is kept for so long.
-constexpr int kRowsSweptAtOnce = 16;  // with their blobs
+// With their blobs: as many as take about that long.
+constexpr int kRowsSweptMost = 64;
+constexpr std::chrono::milliseconds kSweepTime{5};
 constexpr int kSmallRowsSweptAtOnce = 4096;
-constexpr int kPagesGivenBackAtOnce = 128;  // 2 MiB
+constexpr int kPagesGivenBackAtOnce = 64;  // 1 MiB
 // So many free pages are kept for what comes next.
 constexpr int kFreePagesKept = 1024;  // 16 MiB
 
@@ -229,14 +231,15 @@ bool Writer::sweep(JobId job) {
     remove.bind(2, rows);
     return remove.exec() > 0;
   };
-  return some("chunk", "first", kRowsSweptAtOnce) || some("record", "number", kRowsSweptAtOnce) ||
+  return some("chunk", "first", rows_at_once_) || some("record", "number", rows_at_once_) ||
          some("charge", "task", kSmallRowsSweptAtOnce) ||
-         some("dealt", "task", kSmallRowsSweptAtOnce) ||
-         some("round", "number", kRowsSweptAtOnce) || some("push", "name", kSmallRowsSweptAtOnce);
+         some("dealt", "task", kSmallRowsSweptAtOnce) || some("round", "number", rows_at_once_) ||
+         some("push", "name", kSmallRowsSweptAtOnce);
 }
 
 // A transaction of its own; false when there is no garbage.
 bool Writer::sweep_some() {
+  const auto begin = std::chrono::steady_clock::now();
   SQLite::Transaction transaction(database_, SQLite::TransactionBehavior::IMMEDIATE);
   SQLite::Statement next(database_, "SELECT job FROM garbage LIMIT 1");
   if (!next.executeStep()) return false;
@@ -248,6 +251,9 @@ bool Writer::sweep_some() {
     done.exec();
   }
   transaction.commit();
+  const bool long_enough = std::chrono::steady_clock::now() - begin > kSweepTime;
+  rows_at_once_ =
+      std::clamp(long_enough ? rows_at_once_ / 2 : rows_at_once_ * 2, 1, kRowsSweptMost);
   return true;
 }
 

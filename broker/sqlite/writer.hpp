@@ -45,6 +45,7 @@ class Writer {
   bool give_back_some();
 
   SQLite::Database& database_;
+  int rows_at_once_ = 1;           // swept
   const std::string synchronous_;  // sets it back to what the file was opened with
   std::unordered_map<JobId, JobState> states_;
   std::unordered_map<JobId, JobState> changed_;  // in the open transaction; empty: dropped

@@ -102,6 +102,28 @@ double store_rate(SqliteStore& store, JobId job, const Blob& blob, std::uint64_t
   return static_cast<double>(total / kMiB) / seconds_since(begin);
 }
 
+struct Waits {  // ms
+  double median, rare, longest;
+};
+std::string text(const Waits& waits) {
+  return fmt::format("{:.1f} ms, 99 % {:.1f}, longest {:.1f}", waits.median, waits.rare,
+                     waits.longest);
+}
+
+// Small commits, one after the other, for five seconds.
+Waits commits(SqliteStore& store, std::uint64_t& number, std::uint64_t& record) {
+  const Blob bytes = Blob::copy_of(std::string(100, 'x'));
+  std::vector<double> waits;
+  for (const auto begin = Clock::now(); seconds_since(begin) < 5;) {
+    const auto asked = Clock::now();
+    store.write(one(record_of(kSmall, ++record, bytes)));
+    wait_durable(store, ++number);
+    waits.push_back(1e3 * seconds_since(asked));
+  }
+  std::sort(waits.begin(), waits.end());
+  return {waits[waits.size() / 2], waits[waits.size() * 99 / 100], waits.back()};
+}
+
 void run(const std::string& directory, sqlite::Durability durability, std::uint64_t total) {
   const char* level = durability == sqlite::Durability::kSync ? "sync" : "os";
   for (const std::size_t size : {64U << 10, 256U << 10, 1U << 20}) {
@@ -122,24 +144,15 @@ void run(const std::string& directory, sqlite::Durability durability, std::uint6
     const std::string bytes = noise(size);
     const double floor = floor_rate(directory, bytes, total);
     const double rate = store_rate(store, kBig, Blob::copy_of(bytes), total, number);
-    // The big job is forgotten; small commits go on.
+    std::uint64_t small = 0;
+    const Waits alone = commits(store, number, small);
     store.write(one(DropJob{kBig}));
     ++number;
-    std::vector<double> waits;
-    const Blob small = Blob::copy_of(std::string(100, 'x'));
-    const auto begin = Clock::now();
-    for (std::uint64_t i = 0; seconds_since(begin) < 5; ++i) {
-      const auto asked = Clock::now();
-      store.write(one(record_of(kSmall, i + 1, small)));
-      wait_durable(store, ++number);
-      waits.push_back(1e3 * seconds_since(asked));
-    }
-    std::sort(waits.begin(), waits.end());
+    const Waits beside = commits(store, number, small);
     fmt::print(
-        "{:<4} {:>4} KiB: {:>5.0f} MiB/s, {:.2f} x plain writes; a commit while {} MiB are "
-        "forgotten: median {:.1f} ms, 99 % {:.1f} ms, longest {:.1f} ms\n",
-        level, size >> 10, rate, rate / floor, total / kMiB, waits[waits.size() / 2],
-        waits[waits.size() * 99 / 100], waits.back());
+        "{:<4} {:>4} KiB: {:>4.0f} MiB/s, {:.2f} x plain writes; a commit: {}; while {} MiB "
+        "are forgotten: {}\n",
+        level, size >> 10, rate, rate / floor, text(alone), total / kMiB, text(beside));
     std::fflush(stdout);
     opened->reset();
     for (const char* end : {"", "-wal", "-shm", ".lock", ".reserve"})

@@ -196,6 +196,8 @@ def full_cycle(site, chance, cycle, counted):
         if submit.poll() is not None:
             raise Violation("submit ended on a full disk with %d" % submit.returncode)
         wait_for(lambda: "the broker's disk is full: it takes no tuples until there is room" in said.read_text(), "that submit says so", 5)
+        if "which is full: it takes no tuples" not in site.fanmill("status").stdout:
+            raise Violation("fanmill status does not say that the disk is full")
         killed = chance.random() < 0.25
         if killed:
             site.kill_broker()

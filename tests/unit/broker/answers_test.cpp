@@ -222,7 +222,7 @@ TEST(StatusReport, HasEveryKey) {
   for (const char* key : {"rate", "waiting", "leased"}) told.at("ventilator").erase(key);
   told.at("sink").erase("rate");
   EXPECT_EQ(told, json::parse(R"J({"schema": 1, "version": "1.2", "protocol": 1,
-      "durability": "memory", "addresses": ["tcp://h:1"], "age_ms": 2000, "workers": 1, "slots": 2,
+      "durability": "memory", "full": false, "addresses": ["tcp://h:1"], "age_ms": 2000, "workers": 1, "slots": 2,
       "busy": 2, "producers": 1, "ventilator": {"jobs": 1, "recalled": 0},
       "sink": {"recorded": 1, "stale": 0, "unread_bytes": 30, "readers": 1},
       "expired_leases": 0, "malformed": 0})J"));

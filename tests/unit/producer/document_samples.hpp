@@ -83,6 +83,7 @@ inline Map status() {
           {"version", "0.1.0"},
           {"protocol", 1},
           {"durability", "memory"},
+          {"full", false},
           {"addresses", Array{"ipc:///tmp/mill/broker"}},
           {"age_ms", 60'000},
           {"workers", 1},

@@ -45,11 +45,11 @@ const Kinds kWorker{{"name", "string"},    {"host", "string"},    {"pid", "integ
                     {"state", "string"},   {"age_ms", "integer"}, {"heard_ms", "integer"},
                     {"done", "integer"},   {"rate", "number"}};
 const Kinds kStatus{
-    {"schema", "integer"},         {"version", "string"},    {"protocol", "integer"},
-    {"durability", "string"},      {"addresses", "array"},   {"age_ms", "integer"},
-    {"workers", "integer"},        {"slots", "integer"},     {"busy", "integer"},
-    {"producers", "integer"},      {"ventilator", "object"}, {"sink", "object"},
-    {"expired_leases", "integer"}, {"malformed", "integer"}};
+    {"schema", "integer"},    {"version", "string"},         {"protocol", "integer"},
+    {"durability", "string"}, {"full", "boolean"},           {"addresses", "array"},
+    {"age_ms", "integer"},    {"workers", "integer"},        {"slots", "integer"},
+    {"busy", "integer"},      {"producers", "integer"},      {"ventilator", "object"},
+    {"sink", "object"},       {"expired_leases", "integer"}, {"malformed", "integer"}};
 
 std::string packed(const Value& value) {
   std::string bytes;
