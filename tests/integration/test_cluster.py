@@ -1,4 +1,5 @@
 """deploy/CLUSTER.md, line by line, each on the host that the comment above its block names. Hosts are network namespaces with a folder each."""
+import os
 import pathlib
 import re
 import signal
@@ -12,7 +13,8 @@ DEPLOY = pathlib.Path(__file__).parents[2] / "deploy"
 PLACE = re.compile(r"<!-- on ([\w-]+)(?:, (.+))? -->$")
 HOSTS = ("mill", "node1", "node2", "node3", "node4", "desk", "login", "slurm1", "slurm2", "service-mill")
 
-# What a host has instead of the real thing. $ROOT has a folder per host; $PIDS keep the namespaces of Slurm's nodes.
+# What a host has instead of the real thing. $ROOT has a folder per host; $PIDS keep the namespaces of Slurm's nodes,
+# each of which has one CPU: the job of the page lasts long enough for all of it on any machine.
 STAND_INS = {
     "scp": 'test "$1" = -p && cp -p "$2" "$ROOT/${3%:}/"',
     "sudo": 'exec "$@"',
@@ -20,13 +22,12 @@ STAND_INS = {
     # Without the option that needs the user whom systemd-sysusers makes.
     "install": 'set -- $(echo "$@" | sed "s/-o fanmill//"); exec /usr/bin/install "$@"',
     "sbatch": 'test "$1" = --wait && grep -q "^#SBATCH" "$2" && exec sh "$2"',
+    # A wait that the signal ended says nothing of the job; the one after it does.
     "srun": """
-trap 'kill $jobs' TERM
-for pid in $PIDS; do nsenter --net --target $pid "$@" & jobs="$jobs $!"; done
+trap 'kill $jobs || true' TERM
+for pid in $PIDS; do nsenter --net --target $pid taskset --cpu-list $CPU "$@" & jobs="$jobs $!"; done
 for job in $jobs; do
-  status=0; wait $job || status=$?
-  while kill -0 $job 2>/dev/null; do status=0; wait $job || status=$?; done
-  test $status = 0 || exit $status
+  wait $job || wait $job
 done""",
     "systemctl": """
 unit=$UNITS/$(eval echo \\$$#).service
@@ -90,7 +91,7 @@ class Cluster(Hosts):
         """Runs `line` on `host`, in its folder."""
         env = dict(self.env, **self.exports.get(host, {}), ROOT=str(self.dir), UNITS=str(self.dir / host / "units"),
                    PATH="%s:%s:%s" % (self.dir / "bin", BIN, self.env["PATH"]),
-                   PIDS=" ".join(str(self.hosts[name].pid) for name in ("slurm1", "slurm2")))
+                   PIDS=" ".join(str(self.hosts[name].pid) for name in ("slurm1", "slurm2")), CPU=str(min(os.sched_getaffinity(0))))
         script = "cd %s; set -o pipefail\n%s" % (self.dir / host, self.of_host(host, line))
         return self.start(*self.prefixes[host], "bash", "-c", script, env=env)
 
