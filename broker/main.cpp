@@ -127,11 +127,11 @@ int serve(const Options& wanted) {
   std::random_device random;
   options.core.seed = (std::uint64_t{random()} << 32) | random();
   options.core.news = true;
-  // This life has its epoch on the disk before anybody can connect.
+  // This life is on the disk before anybody can connect.
   auto opened = broker::open_store(wanted.store, (std::uint64_t{random()} << 32) | random());
   if (!opened) return told(opened.error());
   const std::size_t jobs = opened->recovered.jobs.size();
-  options.core.epoch = opened->recovered.epoch;
+  options.core.life = opened->recovered.life;
   options.recovered = std::move(opened->recovered);
   options.store = std::move(opened->store);
   auto loop = broker::Loop::bind(context, std::move(options));

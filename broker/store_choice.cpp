@@ -42,7 +42,8 @@ Result<OpenedStore> open_store(const StoreChoice& choice, std::uint64_t random) 
     opened.store = std::make_unique<MemoryStore>();
     // Nothing tells this life of the broker from an earlier one but chance: a worker may still hold
     // results for jobs of that one, whose ids must not be ours.
-    opened.recovered.epoch = static_cast<std::uint32_t>(random) | 1U;
+    opened.recovered.life = {static_cast<std::uint32_t>(random) | 1U,
+                             static_cast<std::uint32_t>(random >> kLeaseBits)};
     opened.kept = "in memory and end with this process";
     return opened;
   }

@@ -17,7 +17,7 @@ struct StoreChoice {
 
 struct OpenedStore {
   std::unique_ptr<Store> store;
-  Recovered recovered;  // its epoch is that of this life, whatever the store
+  Recovered recovered;  // its life is this one, whatever the store
   std::string kept;     // for people: where results are kept, and how safely
   std::string file;     // empty: none
 };

@@ -65,8 +65,8 @@ void take_claims(World& world, Worker& worker, std::vector<Claim> claims) {
                    [](const Claim& a, const Claim& b) { return a.token > b.token; });
   std::uint64_t unknown = 0;
   for (const Claim& claim : claims) {
-    if (claim.token.epoch == world.config.epoch) continue;
-    if (claim.token.epoch > world.config.epoch || !world.knows_epoch(claim.token.epoch)) {
+    if (life_of(claim.token) == world.config.life) continue;
+    if (!world.knows(claim.token)) {
       ++unknown;
       continue;
     }

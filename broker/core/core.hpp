@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "broker/core/duties.hpp"
+#include "broker/core/life.hpp"
 #include "broker/core/recovered.hpp"
 #include "proto/clock.hpp"
 #include "proto/codec.hpp"
@@ -19,8 +20,7 @@
 namespace fanmill::broker {
 
 struct CoreConfig {
-  std::uint32_t epoch =
-      1;                   // of this life; higher than that of every earlier life on the same store
+  Life life;
   std::uint64_t seed = 0;  // for jitter and session ids; the core draws nothing else at random
   std::string durability = "memory";  // the level named to producers
   nanoseconds heartbeat_interval = limits::kHeartbeatInterval;
@@ -95,7 +95,7 @@ class Core {
   ~Core();
 
   void reached_at(std::vector<std::string> addresses);  // CoreConfig::addresses, once bound
-  // What earlier lives of the broker have left, before the first step; config.epoch is higher than
+  // What earlier lives of the broker have left, before the first step; config.life is later than
   // theirs. Refused (kMalformedInput): it contradicts itself.
   Result<void> restore(Recovered recovered, MonoTime now);
 

@@ -19,8 +19,8 @@ void check_worker(const World& world, const Worker& worker) {
   std::map<JobId, std::uint64_t> by_job;
   for (const auto& [token, lease] : worker.leases) {
     FANMILL_ASSERT(token == lease.token);
-    FANMILL_ASSERT(token <= AttemptToken(world.config.epoch, world.tokens));
-    FANMILL_ASSERT(lease.number == 0 || token.epoch == world.config.epoch);
+    FANMILL_ASSERT(token <= world.last_token());
+    FANMILL_ASSERT(lease.number == 0 || life_of(token) == world.config.life);
     FANMILL_ASSERT(!lease.unfinished.empty());
     FANMILL_ASSERT(lease.number == 0 || lease.number > number);  // numbers rise with tokens
     number = std::max(number, lease.number);

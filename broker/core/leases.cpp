@@ -41,7 +41,7 @@ HeldLease& grant(World& world, Worker& worker, Job& job, IndexRange tasks, std::
   ++world.tokens;
   const std::uint64_t counter =
       mutated(Mutation::kReuseTokens) ? (world.tokens + 1) / 2 : world.tokens;
-  const AttemptToken token{world.config.epoch, counter};
+  const AttemptToken token{world.config.life.epoch, counter};
   HeldLease& lease = worker.leases[token];
   if (!lease.unfinished.empty()) {  // only where tokens are used twice
     job.leased -= lease.unfinished.count();

@@ -37,7 +37,7 @@ std::string name_of(const Job& job) {
 Job& make_job(World& world, Producer& producer, const std::string& key, const JobOptions& options) {
   auto made = std::make_unique<Job>();
   Job& job = *made;
-  job.id = {(std::uint64_t{world.config.epoch} << 32) | ++world.jobs_opened};
+  job.id = {(std::uint64_t{world.config.life.epoch} << 32) | ++world.jobs_opened};
   job.key = key;
   job.options = options;
   job.opened_at = job.submitted_at = world.now;

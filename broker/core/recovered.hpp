@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "broker/core/duties.hpp"
+#include "broker/core/life.hpp"
 
 namespace fanmill::broker {
 
@@ -41,9 +42,9 @@ struct RecoveredJob {
 };
 
 struct Recovered {
-  std::uint32_t epoch{};              // of this life
-  std::vector<std::uint32_t> epochs;  // of earlier ones
-  std::vector<RecoveredJob> jobs;     // by id
+  Life life;                       // this one
+  std::vector<Life> lives;         // earlier ones
+  std::vector<RecoveredJob> jobs;  // by id
 };
 
 }  // namespace fanmill::broker

@@ -312,10 +312,10 @@ class Restoring {
 }  // namespace
 
 Result<void> restore(World& world, Recovered recovered) {
-  world.epochs = std::move(recovered.epochs);
-  std::sort(world.epochs.begin(), world.epochs.end());
-  if (mutated(Mutation::kReuseEpoch) && !world.epochs.empty())
-    world.config.epoch = world.epochs.back();
+  world.lives = std::move(recovered.lives);
+  std::sort(world.lives.begin(), world.lives.end());
+  if (mutated(Mutation::kReuseEpoch) && !world.lives.empty())
+    world.config.life = world.lives.back();
   for (RecoveredJob& job : recovered.jobs) {
     const auto done = Restoring(world, job).run();
     if (!done) return done;

@@ -87,7 +87,7 @@ void retry(World& world, Job& job, std::uint32_t outcomes, const std::string& wh
     job.ready.add(slice.range);
     tasks.add(slice.range);
   }
-  const AttemptToken last{world.config.epoch, world.tokens};
+  const AttemptToken last = world.last_token();
   ++job.rounds;
   world.write(PutRound{job.id, job.rounds, tasks.ranges(), last, {job.records}});
   job.fences.push_back({std::move(tasks), last});

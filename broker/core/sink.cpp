@@ -352,8 +352,7 @@ void on_results(World& world, Worker& worker, const Results& results, const Blob
   // A report beyond what was ever dealt changes nothing: its worker is out of its mind.
   const std::uint64_t dealt = job == nullptr ? ~std::uint64_t{0} : job->fresh.value;
   const bool sane = results.count > 0 && first <= dealt && results.count <= dealt - first &&
-                    results.token <= AttemptToken{world.config.epoch, world.tokens} &&
-                    world.knows_epoch(results.token.epoch);
+                    world.knows(results.token);
   const IndexRange batch{results.first, results.count};
   std::vector<IndexRange> held;
   std::uint32_t attempt = 0;

@@ -12,12 +12,14 @@ constexpr std::uint64_t kLoadUnit = 1024;  // of one leased task per slot
 SessionId World::next_session() {
   // Peers cannot guess it, and no other life of the broker hands it out.
   const std::uint64_t mixed =
-      digest_of({config.epoch, config.seed * 0x9e3779b97f4a7c15U + ++sessions_opened});
+      digest_of({config.life.epoch, config.seed * 0x9e3779b97f4a7c15U + ++sessions_opened});
   return {mixed == 0 ? 1 : mixed};
 }
 
-bool World::knows_epoch(std::uint32_t epoch) const {
-  return epoch == config.epoch || std::binary_search(epochs.begin(), epochs.end(), epoch);
+bool World::knows(AttemptToken token) const {
+  const Life life = life_of(token);
+  return life == config.life ? token <= last_token()
+                             : std::binary_search(lives.begin(), lives.end(), life);
 }
 
 void World::write_state(const Job& job) {

@@ -39,17 +39,18 @@ struct LostWorker {
 };
 
 struct World {
-  explicit World(CoreConfig given) : config(std::move(given)) {}
+  explicit World(CoreConfig given)
+      : config(std::move(given)), tokens(before_tokens_of(config.life).counter) {}
 
   CoreConfig config;
   MonoTime now;
 
   // ---- duties ----
   Duties duties;
-  std::uint64_t writes{};             // emitted over the core's life
-  std::uint64_t durable{};            // of them
-  bool full = false;                  // the store has no room: no tuples are taken
-  std::vector<std::uint32_t> epochs;  // of earlier lives on this store, rising
+  std::uint64_t writes{};   // emitted over the core's life
+  std::uint64_t durable{};  // of them
+  bool full = false;        // the store has no room: no tuples are taken
+  std::vector<Life> lives;  // earlier ones on this store, rising
 
   // ---- who and what ----
   std::map<SessionId, std::unique_ptr<Worker>> workers;
@@ -131,8 +132,10 @@ struct World {
     return it == producers.end() ? nullptr : it->second.get();
   }
 
-  // A life of the broker on this store gave out tokens of this epoch.
-  bool knows_epoch(std::uint32_t epoch) const;
+  // The highest token given out so far.
+  AttemptToken last_token() const { return {config.life.epoch, tokens}; }
+  // This life or an earlier one on this store may have given it out.
+  bool knows(AttemptToken token) const;
 
   SessionId next_session();
   void touch(Job& job);        // rows, credit, end or status of it may be due

@@ -34,9 +34,13 @@ class Loader {
           &Loader::dealt, &Loader::rounds, &Loader::nothing_missing}) {
       if (const auto done = (this->*step)(); !done) return tl::make_unexpected(done.error());
     }
-    for (SQLite::Statement lives(database_, "SELECT epoch FROM life ORDER BY epoch");
+    const bool told_apart =
+        database_.execAndGet("PRAGMA user_version").getInt() >= 3;  // or only read
+    for (SQLite::Statement lives(database_, fmt::format("SELECT epoch, {} FROM life ORDER BY epoch",
+                                                        told_apart ? "incarnation" : "0"));
          lives.executeStep();)
-      loaded_.recovered.epochs.push_back(static_cast<std::uint32_t>(number_at(lives, 0)));
+      loaded_.recovered.lives.push_back({static_cast<std::uint32_t>(number_at(lives, 0)),
+                                         static_cast<std::uint32_t>(number_at(lives, 1))});
     for (auto& [id, job] : jobs_) loaded_.recovered.jobs.push_back(std::move(job));
     return std::move(loaded_);
   }

@@ -36,8 +36,9 @@ constexpr auto kTidyBetweenGroups = 5ms;
 constexpr auto kTidyAtRest = 10ms;
 constexpr auto kTryFullDiskAgain = 200ms;
 constexpr auto kTakeReserveAgain = 1s;
-// Epochs leave gaps of chance: a copy of an older store that is put in its place does not give out
-// the epochs that followed in the meantime, and so knows their tokens for what they are.
+// Epochs leave gaps of chance: ids of jobs begin with them, and what a copy of an older store that
+// is put in its place gives out should not be what people noted of the jobs that followed
+// meanwhile.
 constexpr std::uint64_t kEpochGap = 1U << 14;
 constexpr std::uint64_t kGapsUntil = 1U << 31;  // then none: epochs are of 32 bits
 // To bring the log into the file and begin a life.
@@ -79,14 +80,16 @@ class StoreLock {
   int fd_;
 };
 
-std::uint32_t begin_life(SQLite::Database& database, const std::vector<std::uint32_t>& epochs,
-                         std::uint64_t random) {
-  const std::uint64_t last = epochs.empty() ? 0 : epochs.back();
+Life begin_life(SQLite::Database& database, const std::vector<Life>& lives, std::uint64_t random) {
+  const std::uint64_t last = lives.empty() ? 0 : lives.back().epoch;
   const std::uint64_t epoch = last + 1 + (last < kGapsUntil ? random % kEpochGap : 0);
-  SQLite::Statement put(database, "INSERT INTO life (epoch) VALUES (?)");
-  put.bind(1, static_cast<std::int64_t>(epoch));
+  const Life life{static_cast<std::uint32_t>(epoch),
+                  static_cast<std::uint32_t>(random >> kLeaseBits)};
+  SQLite::Statement put(database, "INSERT INTO life (epoch, incarnation) VALUES (?, ?)");
+  put.bind(1, life.epoch);
+  put.bind(2, life.incarnation);
   put.exec();
-  return static_cast<std::uint32_t>(epoch);
+  return life;
 }
 
 }  // namespace
@@ -353,7 +356,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open_once(const SqliteStoreOpt
                               "verify {}",
                               options.path, loaded.error().message, options.path));
     (*for_writing)->exec("PRAGMA synchronous = FULL");
-    loaded->recovered.epoch = begin_life(**for_writing, loaded->recovered.epochs, random);
+    loaded->recovered.life = begin_life(**for_writing, loaded->recovered.lives, random);
     if (options.durability == sqlite::Durability::kOs)
       (*for_writing)->exec("PRAGMA synchronous = NORMAL");
     auto for_reading = sqlite::open_for_reading(options.path);

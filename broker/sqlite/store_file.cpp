@@ -19,7 +19,7 @@ constexpr int kPageBytes = 16384;
 constexpr int kCheckpointPages = 256;  // 4 MiB: a checkpoint then takes some 10 ms
 
 constexpr const char* kTables = R"(
-CREATE TABLE life (epoch INTEGER PRIMARY KEY) STRICT;
+CREATE TABLE life (epoch INTEGER PRIMARY KEY, incarnation INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE TABLE job (id INTEGER PRIMARY KEY, head BLOB NOT NULL, state BLOB NOT NULL) STRICT;
 CREATE TABLE chunk (job INTEGER NOT NULL, first INTEGER NOT NULL, head BLOB NOT NULL,
                     sum INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (job, first)) STRICT;
@@ -43,7 +43,9 @@ CREATE TABLE dealt (job INTEGER NOT NULL, task INTEGER NOT NULL,
                     PRIMARY KEY (job, task)) STRICT, WITHOUT ROWID;
 CREATE TABLE round (job INTEGER NOT NULL, number INTEGER NOT NULL, head BLOB NOT NULL,
                     PRIMARY KEY (job, number)) STRICT;
-)"};
+)",
+    // 3: what tells two lives of one epoch apart.
+    "ALTER TABLE life ADD COLUMN incarnation INTEGER NOT NULL DEFAULT 0"};
 static_assert(std::size(kSteps) + 1 == kSchemaVersion);
 
 constexpr SqliteFileKind kStore{

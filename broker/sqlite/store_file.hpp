@@ -26,7 +26,7 @@ enum class Durability : std::uint8_t {
 //  3. Say so in CHANGELOG.md: a later store is refused by an earlier fanmill.
 //  4. tests/data/make_store_fixtures.py makes a file of the current version; those of released
 //     versions are never made again, and test_old_files.py goes on with each of them.
-inline constexpr std::uint32_t kSchemaVersion = 2;
+inline constexpr std::uint32_t kSchemaVersion = 3;
 // "FMIL", at a fixed place of the file: what file(1) and a broker tell a store by.
 inline constexpr std::uint32_t kApplicationId = 0x464d494c;
 

@@ -57,7 +57,7 @@ void check_jobs(SQLite::Database& database, Verified& found) {
   }
   // Gaps and duplicates are what the broker itself would stumble over.
   CoreConfig config;
-  config.epoch = ~std::uint32_t{0};
+  config.life.epoch = ~std::uint32_t{0};
   Core core(std::move(config));
   const auto restored = core.restore(std::move(loaded->recovered), MonoTime{});
   if (!restored) trouble(found, restored.error().message);

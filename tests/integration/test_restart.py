@@ -207,7 +207,7 @@ class BadStores(FanmillTest):
         with open(later, "r+b") as file:
             file.seek(60)
             file.write((99).to_bytes(4, "big"))
-        self.refused(later, "was written by a later fanmill .schema 99, this one knows 2.")
+        self.refused(later, "was written by a later fanmill .schema 99, this one knows [0-9]+.")
         self.refused(self.dir, "is a directory. Name another file")
         self.refused(self.dir / "nowhere/x.store", "see the permissions of the directory", code=3)
 

@@ -13,9 +13,9 @@ namespace {
 // The loop takes a longer standstill for a pause of the whole process (broker/loop.cpp).
 constexpr nanoseconds kPauseNoticed = 2s;
 
-broker::CoreConfig config_of(const Plan& plan, std::uint32_t epoch) {
+broker::CoreConfig config_of(const Plan& plan, broker::Life life) {
   broker::CoreConfig config;
-  config.epoch = epoch;
+  config.life = life;
   config.seed = plan.seed;
   config.results_cap = plan.results_cap;
   config.producer_window_tasks = plan.producer_window_tasks;
@@ -26,7 +26,7 @@ broker::CoreConfig config_of(const Plan& plan, std::uint32_t epoch) {
 }  // namespace
 
 SimBroker::SimBroker(World& world)
-    : world_(world), store_(world.oracle), core_(config_of(world.plan, 1)) {
+    : world_(world), store_(world.oracle), core_(config_of(world.plan, {})) {
   turn_at(world_.now());
 }
 
@@ -57,9 +57,10 @@ void SimBroker::kill(nanoseconds away) {
 
 void SimBroker::live() {
   broker::Recovered recovered = store_.restart(store_.durable());
-  core_.emplace(config_of(world_.plan, recovered.epoch));
-  world_.tell([&] { return fmt::format("broker begins its life of epoch {}", recovered.epoch); });
-  world_.oracle.broker_lives(recovered.epoch);
+  core_.emplace(config_of(world_.plan, recovered.life));
+  world_.tell(
+      [&] { return fmt::format("broker begins its life of epoch {}", recovered.life.epoch); });
+  world_.oracle.broker_lives(recovered.life.epoch);
   before_ = durable_told_ = store_.written();
   if (const auto done = core_->restore(std::move(recovered), world_.now()); !done)
     violated("what was written can be read", done.error().message);

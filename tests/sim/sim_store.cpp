@@ -23,8 +23,8 @@ broker::Recovered SimStore::restart(std::uint64_t number) {
   written_ = number;
   now_ = {};
   for (const broker::StoreWrite& write : log_) now_.apply(write);
-  broker::Recovered recovered = now_.recovered(epochs_);
-  epochs_.push_back(recovered.epoch);
+  broker::Recovered recovered = now_.recovered(lives_);
+  lives_.push_back(recovered.life);
   return recovered;
 }
 

@@ -26,7 +26,6 @@ class SimStore {
 
   // The broker has died: what is left has writes up to `number`, and a new life begins.
   broker::Recovered restart(std::uint64_t number);
-  std::uint32_t epoch() const { return epochs_.back(); }
 
   // Nothing: what is named was dropped.
   std::optional<Blob> read(const broker::ChunkBytes& source) const;
@@ -39,7 +38,7 @@ class SimStore {
   Oracle& oracle_;
   std::vector<broker::StoreWrite> log_;
   broker::Written now_;
-  std::vector<std::uint32_t> epochs_{1};
+  std::vector<broker::Life> lives_{{}};
   std::uint64_t written_ = 0;
   std::uint64_t durable_ = 0;
 };

@@ -55,13 +55,16 @@ void Stage::commit() {
   step(Durable{writes_});
 }
 
-void Stage::restart(bool forgetful) {
+void Stage::restart(std::optional<Life> on_a_copy) {
   uncommitted_.clear();
   lines_.clear();
-  Recovered recovered = written_.recovered(epochs_);
-  config_.epoch = recovered.epoch;
-  epochs_.push_back(recovered.epoch);
-  if (forgetful) recovered.epochs.clear();
+  Recovered recovered = written_.recovered(lives_);
+  if (on_a_copy) {
+    recovered.life = *on_a_copy;
+    recovered.lives.clear();
+  }
+  config_.life = recovered.life;
+  lives_.push_back(recovered.life);
   core_ = Core(config_);
   writes_ = 0;
   const auto restored = core_.restore(std::move(recovered), now_);

@@ -51,9 +51,9 @@ class Stage {
   void pass(nanoseconds time);   // with a Tick at its end, and one at every wake-up between
   void pause(nanoseconds time);  // the loop stood still
   void disk_is_full(bool full) { step(StoreFull{full}); }
-  // The broker dies and starts again on what was committed; every session is gone. `forgetful`: its
-  // store is a copy that knows of no earlier life.
-  void restart(bool forgetful = false);
+  // The broker dies and starts again on what was committed; every session is gone. With a life: on
+  // a copy of the store that knows of no earlier one.
+  void restart(std::optional<Life> on_a_copy = std::nullopt);
 
   // ---- workers ----
   FakeWorker& add_worker(const std::string& name, std::uint32_t slots,
@@ -118,7 +118,7 @@ class Stage {
   Core core_;
   Written written_;
   std::vector<StoreWrite> uncommitted_;
-  std::vector<std::uint32_t> epochs_{1};
+  std::vector<Life> lives_{{}};
   MonoTime now_{};
   std::map<std::string, FakeWorker> workers_;
   std::map<std::string, FakeProducer> producers_;

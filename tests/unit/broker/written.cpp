@@ -55,10 +55,10 @@ void Written::apply(const StoreWrite& write) {
       write);
 }
 
-Recovered Written::recovered(const std::vector<std::uint32_t>& epochs) const {
+Recovered Written::recovered(const std::vector<Life>& lives) const {
   Recovered all;
-  all.epochs = epochs;
-  all.epoch = epochs.empty() ? 1 : epochs.back() + 1;
+  all.lives = lives;
+  all.life.epoch = lives.empty() ? 1 : lives.back().epoch + 1;
   for (const auto& [id, job] : jobs_) {
     RecoveredJob one = job.head;
     for (const auto& [first, chunk] : job.chunks)

@@ -16,8 +16,8 @@ namespace fanmill::broker {
 class Written {
  public:
   void apply(const StoreWrite& write);
-  // `epochs`: of the lives so far; the next one's is one more than the last.
-  Recovered recovered(const std::vector<std::uint32_t>& epochs) const;
+  // `lives`: so far; the next one's epoch is one more than the last.
+  Recovered recovered(const std::vector<Life>& lives) const;
 
   std::optional<Blob> chunk(JobId job, TaskIndex first) const;
   std::optional<Blob> record(JobId job, RecordId record) const;

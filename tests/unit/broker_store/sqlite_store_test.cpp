@@ -70,16 +70,16 @@ TEST_F(StoreTest, WhatIsDurableIsThereInTheNextLife) {
 }
 
 TEST_F(StoreTest, EveryLifeHasAHigherEpochThanAllBefore) {
-  std::vector<std::uint32_t> seen;
+  std::vector<Life> seen;
   for (int life = 0; life < 4; ++life) {
     auto store = opened();
     ASSERT_TRUE(store);
     const Recovered recovered = (*store)->take_recovered();
-    EXPECT_EQ(recovered.epochs, seen);
+    EXPECT_EQ(recovered.lives, seen);
     if (!seen.empty()) {
-      EXPECT_GT(recovered.epoch, seen.back());
+      EXPECT_GT(recovered.life.epoch, seen.back().epoch);
     }
-    seen.push_back(recovered.epoch);
+    seen.push_back(recovered.life);
   }
 }
 

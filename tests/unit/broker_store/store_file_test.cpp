@@ -99,7 +99,7 @@ TEST_F(BadStore, OneOfVeryManyLivesHasEpochsLeft) {
   sql("INSERT INTO life (epoch) VALUES (4294967290)");
   auto store = opened();
   ASSERT_TRUE(store);
-  EXPECT_EQ((*store)->take_recovered().epoch, 4294967291U);
+  EXPECT_EQ((*store)->take_recovered().life.epoch, 4294967291U);
 }
 
 TEST_F(BadStore, ADirectoryThatIsNotThere) {
