@@ -10,6 +10,8 @@
 #include <cstring>
 #include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/sim/runner.hpp"
 
@@ -20,24 +22,70 @@ using namespace fanmill::sim;
 constexpr std::uint64_t kBatch = 25;
 constexpr std::size_t kLeastBatches = 20;  // 500 seeds, whatever the time limit
 constexpr std::size_t kShown = 3;          // findings with their events
+constexpr std::chrono::seconds kTellEvery{10};
 
 int usage() {
   std::fputs(
-      "usage: fanmill-sim [--seeds A..B] [--seed N] [--trace] [--time-limit SECONDS] [-j N]\n",
+      "usage: fanmill-sim [--seeds A..B[,N,…]] [--seed N] [--trace] [--time-limit SECONDS] [-j "
+      "N]\n",
       stderr);
   return 2;
 }
 
-int run(std::uint64_t first, std::uint64_t last, double time_limit, unsigned jobs) {
-  std::vector<Batch> batches;
+void add_batches(std::vector<Batch>& batches, std::uint64_t first, std::uint64_t last) {
   for (std::uint64_t at = first; at <= last; at += kBatch) {
     Batch batch;
     batch.first = at;
     batch.last = std::min(last, at + kBatch - 1);
     batches.push_back(batch);
   }
+}
+
+// "1..2000,2654": ranges and single seeds; none where it does not read.
+std::vector<Batch> batches_of(const char* text) {
+  std::vector<Batch> batches;
+  for (char* at = nullptr;; text = at + 1) {
+    const std::uint64_t first = std::strtoull(text, &at, 10);
+    if (at == text) return {};
+    std::uint64_t last = first;
+    if (std::strncmp(at, "..", 2) == 0) last = std::strtoull(at + 2, &at, 10);
+    add_batches(batches, first, last);
+    if (*at == '\0') return batches;
+    if (*at != ',') return {};
+  }
+}
+
+// Now and then, on stderr, for who waits for many.
+class Teller {
+ public:
+  explicit Teller(const std::vector<Batch>& batches) : batches_(batches) {
+    for (const Batch& batch : batches) all_ += batch.last - batch.first + 1;
+  }
+
+  void tell() {
+    if (std::chrono::steady_clock::now() < next_) return;
+    next_ += kTellEvery;
+    std::uint64_t run = 0;
+    std::size_t found = 0;
+    for (const Batch& batch : batches_) {
+      run += batch.seeds_run;
+      found += batch.findings.size();
+    }
+    std::fprintf(stderr, "%llu of %llu seeds, %zu violations\n",
+                 static_cast<unsigned long long>(run), static_cast<unsigned long long>(all_),
+                 found);
+  }
+
+ private:
+  const std::vector<Batch>& batches_;
+  std::uint64_t all_ = 0;
+  std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now() + kTellEvery;
+};
+
+int run(std::vector<Batch> batches, double time_limit, unsigned jobs) {
   const auto began = std::chrono::steady_clock::now();
-  run_batches(batches, jobs, time_limit, kLeastBatches);
+  Teller teller(batches);
+  run_batches(batches, jobs, time_limit, kLeastBatches, [&] { teller.tell(); });
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
   std::uint64_t seeds = 0;
   std::size_t found = 0;
@@ -60,8 +108,7 @@ int run(std::uint64_t first, std::uint64_t last, double time_limit, unsigned job
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::uint64_t first = 1;
-  std::uint64_t last = 500;
+  std::string seeds = "1..500";
   double time_limit = 0;
   bool trace = false;
   unsigned jobs = static_cast<unsigned>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));
@@ -73,13 +120,8 @@ int main(int argc, char** argv) {
     }
     if (++i == argc) return usage();
     const char* value = argv[i];
-    if (option == "--seeds") {
-      const char* dots = std::strstr(value, "..");
-      if (dots == nullptr) return usage();
-      first = std::strtoull(value, nullptr, 10);
-      last = std::strtoull(dots + 2, nullptr, 10);
-    } else if (option == "--seed") {
-      first = last = std::strtoull(value, nullptr, 10);
+    if (option == "--seeds" || option == "--seed") {
+      seeds = value;
     } else if (option == "--time-limit") {
       time_limit = std::strtod(value, nullptr);
     } else if (option == "-j") {
@@ -88,6 +130,8 @@ int main(int argc, char** argv) {
       return usage();
     }
   }
-  if (trace) return run_traced(first) ? 0 : 1;
-  return run(first, last, time_limit, jobs);
+  std::vector<Batch> batches = batches_of(seeds.c_str());
+  if (batches.empty()) return usage();
+  if (trace) return run_traced(batches.front().first) ? 0 : 1;
+  return run(std::move(batches), time_limit, jobs);
 }

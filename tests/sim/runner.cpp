@@ -160,7 +160,7 @@ void finish_child(Child& child, int status) {
 }  // namespace
 
 void run_batches(std::vector<Batch>& batches, unsigned at_a_time, double deadline_s,
-                 std::size_t least) {
+                 std::size_t least, const std::function<void()>& progress) {
   const auto began = std::chrono::steady_clock::now();
   const auto over = [&] {
     const std::chrono::duration<double> gone = std::chrono::steady_clock::now() - began;
@@ -181,6 +181,7 @@ void run_batches(std::vector<Batch>& batches, unsigned at_a_time, double deadlin
                                     [pid](const Child& c) { return c.pid == pid; });
     if (child == children.end()) continue;
     finish_child(*child, status);
+    if (progress) progress();
     Batch& batch = *child->batch;
     const std::uint64_t from = child->next;
     children.erase(child);

@@ -24,9 +24,9 @@ struct Batch {
 };
 
 // Runs all batches, so many at a time, until `deadline_s` seconds have passed (0: none), but in any
-// case the first `least`.
+// case the first `least`. `progress` is called whenever some seeds of a batch have been run.
 void run_batches(std::vector<Batch>& batches, unsigned at_a_time, double deadline_s,
-                 std::size_t least);
+                 std::size_t least, const std::function<void()>& progress = {});
 
 // Runs one seed in this process, printing every event. Returns whether all promises were kept.
 bool run_traced(std::uint64_t seed);
