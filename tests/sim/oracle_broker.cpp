@@ -205,7 +205,9 @@ void Oracle::broker_emits(const broker::Outgoing& out) {
           Token* held = token(kept);
           if (held == nullptr) continue;
           held->session = out.session;
-          if (kept.epoch == epoch_ || (held->kept_in == epoch_ && !held->released)) continue;
+          // What it has in this life moves over; what was given away, and came back, is kept anew.
+          const bool has = held->kept_in == epoch_ && !held->released && !held->open.empty();
+          if (kept.epoch == epoch_ || has) continue;
           for (const Claim& claim : instances_[welcome->instance].claims[welcome->attempt])
             if (claim.token == kept) kept_again(*held, code_of(kept), claim.unfinished);
         }

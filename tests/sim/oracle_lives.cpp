@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "tests/sim/oracle.hpp"
 #include "tests/sim/payload.hpp"
@@ -64,11 +65,14 @@ void Oracle::check_dropped(const Claim& claim) {
 // A worker goes on with what an earlier life of the broker leased to it.
 void Oracle::kept_again(Token& token, std::uint64_t code, const std::vector<IndexRange>& claimed) {
   Job& of = jobs_[token.ordinal];
+  // Where it is not known whether its session had ended, it may just move over, with tasks that have a
+  // record under another token.
+  const RangeSet had = token.kept_in == epoch_ ? std::exchange(token.open, {}) : RangeSet{};
   token.open = {};
   for (const IndexRange& range : claimed)
     for (TaskIndex at = range.first; at < range.end(); at = at + 1) {
       Task& task = of.tasks[at.value];
-      if (task.record != 0 || task.charged >= code) continue;
+      if ((task.record != 0 && !had.contains(at)) || task.charged >= code) continue;
       if (task.last_token > code) {
         const Token& later = tokens_[task.last_token];
         if (!later.released && later.open.contains(at)) continue;
