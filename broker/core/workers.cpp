@@ -109,15 +109,18 @@ Held held_of(const Worker& worker, std::uint64_t leases_seen) {
   return held;
 }
 
-// Ends a lease that never came: the worker does not count it, so the broker must not either, or
-// every lost message would use up credit for ever.
+// Of a lease that never came: the worker does not count it, so the broker must not either, or every
+// lost message would use up credit for ever.
+void refund_lost(World& world, Worker& worker, const HeldLease& lease) {
+  if (lease.number == 0 || lease.reported) return;
+  worker.used.tasks -= lease.unfinished.count();
+  worker.used.bytes -= lease.bytes;
+  worker.stuffed = false;
+  world.touch(worker);
+}
+
 void release_lost(World& world, Worker& worker, AttemptToken token) {
-  const HeldLease& lease = worker.leases.at(token);
-  if (lease.number != 0 && !lease.reported) {
-    worker.used.tasks -= lease.unfinished.count();
-    worker.used.bytes -= lease.bytes;
-    worker.stuffed = false;
-  }
+  refund_lost(world, worker, worker.leases.at(token));
   release(world, worker, token);
 }
 
@@ -146,8 +149,9 @@ void expire_unseen(World& world, Worker& worker) {
   }
   world.expired_leases += expired.size();
   for (const AttemptToken token : expired) {
+    refund_lost(world, worker, worker.leases.at(token));
     end_if_once(world, worker, token);  // it may still arrive there
-    if (worker.leases.contains(token)) release_lost(world, worker, token);
+    if (worker.leases.contains(token)) release(world, worker, token);
   }
 }
 

@@ -65,8 +65,8 @@ void Oracle::check_dropped(const Claim& claim) {
 // A worker goes on with what an earlier life of the broker leased to it.
 void Oracle::kept_again(Token& token, std::uint64_t code, const std::vector<IndexRange>& claimed) {
   Job& of = jobs_[token.ordinal];
-  // Where it is not known whether its session had ended, it may just move over, with tasks that have a
-  // record under another token.
+  // Where it is not known whether its session had ended, it may just move over, with tasks that
+  // have a record under another token.
   const RangeSet had = token.kept_in == epoch_ ? std::exchange(token.open, {}) : RangeSet{};
   token.open = {};
   for (const IndexRange& range : claimed)

@@ -332,8 +332,11 @@ Plan make_plan(std::uint64_t seed) {
     std::uint32_t own = 0;
     for (const WorkerPlan& worker : plan.workers)
       own = own == 0 ? worker.slots : std::min(own, worker.slots);
-    const bool choosy = job.options.spec.function == "rare" || !job.options.where.empty() ||
-                        plan.workers.front().signature != plan.workers.back().signature;
+    const bool choosy =
+        job.options.spec.function == "rare" || !job.options.where.empty() ||
+        std::any_of(plan.workers.begin(), plan.workers.end(), [&](const WorkerPlan& w) {
+          return w.signature != plan.workers.front().signature;
+        });
     serial += serial_seconds(job) * (choosy ? 1.0 * slots / own : 1.0);
     if (job.pause_after) pausing = std::max(pausing, seconds(*job.pause_after + job.pause_lasts));
     const double chunks = static_cast<double>(job.tuples / job.chunk_tuples + 1);

@@ -250,6 +250,21 @@ TEST(AtMostOnce, EndsAsFailedWhenItsWorkerIsLost) {
               ElementsAre("write put-record 1 r1 [0,1) worker-lost by w"));
 }
 
+TEST(AtMostOnce, CostsItsWorkerNoCreditWhenItsLeaseWasLost) {
+  Stage stage;
+  stage.add_worker("w", 1, {"f"}, {1, 1 << 20});
+  set_up(stage, 2, once());
+  stage.lose_lease("w", 1);
+  stage.worker("w").leases_seen = 0;
+  for (int second = 0; second < 6; ++second) {
+    stage.heartbeat("w");
+    stage.pass(1s);
+  }
+  EXPECT_THAT(stage.take({"put-record", "lease"}),
+              ElementsAre("write put-record 1 r1 [0,1) worker-lost by w",
+                          "after w: lease 1 [1,2) t2 skip=1"));
+}
+
 TEST(AtMostOnce, EndsWithItsFirstCrash) {
   Stage stage;
   stage.add_worker("w", 1);
