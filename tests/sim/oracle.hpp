@@ -142,7 +142,8 @@ class Oracle {
     std::vector<Task> tasks;
     std::map<std::uint64_t, std::vector<IndexRange>> records;                 // not dropped
     std::map<std::uint64_t, std::pair<std::uint64_t, std::uint64_t>> chunks;  // first: count, write
-    bool cancelled{};
+    bool cancelled{};    // by its producer or its policy
+    bool cancel_told{};  // by its producer, who says it for ever
     bool dropped{};
     // ---- reading ----
     std::uint64_t cursor{};                                    // of the next rows to arrive
@@ -168,6 +169,7 @@ class Oracle {
     std::uint64_t accepted_heard{};
     // ---- where and whether it may be dealt ----
     std::string signature;          // that it was first dealt to; may be empty
+    std::string signature_known;    // the same, of what has left the broker
     std::uint64_t dealt_to{};       // tasks from here on were never dealt
     std::uint64_t horizon{};        // as the store has it
     bool held{};                    // as the store has it

@@ -384,9 +384,12 @@ void Oracle::broker_sends(const broker::Outgoing& out, bool has_blob) {
   const auto covered = [this](std::uint64_t write) { return write != 0 && write <= durable_; };
   if (const auto* to_worker = std::get_if<ToWorker>(&out.message)) {
     if (const auto* lease = std::get_if<Lease>(to_worker)) {
-      if (Token* sent = token(lease->token)) sent->left = has_blob;
       Job* of = job(lease->job);
       if (of == nullptr) return;
+      if (Token* sent = token(lease->token)) {
+        sent->left = has_blob;
+        if (has_blob) of->signature_known = of->signature;
+      }
       if (lease->first.value + lease->count > durable_next(*of))
         violated("leased tuples are durable",
                  fmt::format("{} [{},{}), durable {}", of->plan->key, lease->first.value,

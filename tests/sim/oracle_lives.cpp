@@ -27,6 +27,7 @@ void Oracle::broker_dies() {
   to_recall_.clear();
   for (Job& job : jobs_) {
     job.recalled.clear();
+    job.signature = job.signature_known;
     job.pause_request = 0;
     job.paused = job.paused && job.held;
     // What may have been dealt is awaited first.

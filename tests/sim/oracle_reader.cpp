@@ -34,7 +34,9 @@ void Oracle::producer_hears(const ToProducer& message) {
   }
 }
 
-void Oracle::producer_cancels(std::uint32_t ordinal) { jobs_[ordinal].cancelled = true; }
+void Oracle::producer_cancels(std::uint32_t ordinal) {
+  jobs_[ordinal].cancelled = jobs_[ordinal].cancel_told = true;
+}
 
 void Oracle::producer_accepted(std::uint32_t ordinal, std::uint64_t next_index) {
   Job& of = jobs_[ordinal];

@@ -115,7 +115,7 @@ void Oracle::on_write(const broker::StoreWrite& write, std::uint64_t number) {
     if (job.written != job.plan->tuples && policy_met(job)) job.cancelled = true;
     undo(number, [&job, cancelled] {
       job.close_write = 0;
-      job.cancelled = cancelled;
+      job.cancelled = cancelled || job.cancel_told;
     });
     return;
   }
@@ -278,7 +278,7 @@ void Oracle::check_record(Job& job, const broker::PutRecord& put, std::uint64_t 
   if (put.outcome == Outcome::kCancelled && !job.cancelled && !job.plan->options.halt.empty()) {
     if (!policy_met(job)) violated("a job halts when its policy says so", job.plan->key);
     job.cancelled = true;
-    undo(number, [&job] { job.cancelled = false; });
+    undo(number, [&job] { job.cancelled = job.cancel_told; });
   }
   for (const IndexRange& range : put.valid) {
     const bool inside =
