@@ -229,7 +229,8 @@ void Oracle::broker_emits(const broker::Outgoing& out) {
   if (const auto* rows = std::get_if<Rows>(&to_producer)) {
     Job& of = job_of(rows->job, "Rows");
     const Task& task = of.tasks[rows->first.value];
-    if (task.record == 0)
+    // What a retry has made history stays in the stream of results for who reads it again.
+    if (task.record == 0 && code_of(rows->token) > task.fence)
       violated("rows are of recorded tasks",
                fmt::format("{} task {}", of.plan->key, rows->first.value));
   } else if (const auto* event = std::get_if<JobEvent>(&to_producer);
@@ -451,7 +452,8 @@ void Oracle::broker_sends(const broker::Outgoing& out, bool has_blob) {
       return;
     }
     for (TaskIndex at = rows->first; at < rows->first + rows->count; at = at + 1)
-      if (!covered(of->tasks[at.value].record_write))
+      if (const Task& task = of->tasks[at.value];
+          code_of(rows->token) > task.fence && !covered(task.record_write))
         violated("rows are durable before they leave",
                  fmt::format("{} task {}", of->plan->key, at.value));
   }
