@@ -123,7 +123,8 @@ void Oracle::check_recalled() {
       if (to.over || instance.attempt == 0 || instance.plan == nullptr) continue;
       if (tasks <= instance.plan->slots) continue;
       const auto asked = of.recalled.find(session);
-      if (asked == of.recalled.end() || asked->second + 10s < now_)
+      // What came back for an earlier pause may be behind many reports that were lost.
+      if (asked == of.recalled.end() || asked->second + 60s < now_)
         violated("what a pause finds unstarted is asked back",
                  fmt::format("{}: {} tasks at one session of {} slots", of.plan->key, tasks,
                              instance.plan->slots));
