@@ -187,12 +187,14 @@ void Oracle::on_write(const broker::StoreWrite& write, std::uint64_t number) {
   }
   if (const auto* put = std::get_if<broker::PutCharge>(&write)) {
     Task& task = job_of(put->job, "PutCharge").tasks[put->index.value];
-    undo(number,
-         [&task, crashes = task.stored_crashes, charged = task.charged, refunded = task.refunded] {
-           task.stored_crashes = crashes;
-           task.charged = charged;
-           task.refunded = refunded;
-         });
+    undo(number, [&task, crashes = task.stored_crashes, charged = task.charged,
+                  refunded = task.refunded, losses = task.losses, lost_at = task.lost_at] {
+      task.stored_crashes = crashes;
+      task.charged = charged;
+      task.refunded = refunded;
+      task.losses = losses;
+      task.lost_at = lost_at;
+    });
     const std::uint64_t token = code_of(put->token);
     const bool refunds = put->refunded > task.refunded && token == task.charged;
     task.refunded = static_cast<std::uint16_t>(put->refunded);
