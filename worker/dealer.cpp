@@ -60,9 +60,8 @@ void Dealer::on_done(const ExecutorDone& event, MonoTime now) {
   slot->progress_at = now;
   if (!slot->busy()) slot->kill_at.reset();
   HeldLease& lease = *piece->lease;
-  // Told that its job is cancelled, a task ends early, and that is no failure of its own.
   if (done.outcome == Outcome::kFailed && lease.job->told_to_end) {
-    give_back({*piece});
+    ended_early(event.slot, *piece, now);
     return;
   }
   lease.job->pace.report(done.count, done.run_ns);

@@ -95,6 +95,7 @@ class Dealer {
   void answer_recalls();
   void answer(const RecallInHand& recall);
   // dealer_died.cpp
+  void ended_early(std::uint32_t slot, const Piece& piece, MonoTime now);
   void report(std::uint32_t slot, Piece guilty, const ExecutorDied& died, MonoTime now,
               std::string message);
 

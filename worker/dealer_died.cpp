@@ -31,7 +31,7 @@ std::string describe_end(const Slot& slot, const ExecutorDied& died) {
     case KillReason::kTimeIsOver:
       return "killed because its worker left, and it runs at most once";
     case KillReason::kStopJob:
-      return "killed together with a task of a cancelled job, and it runs at most once";
+      return "killed when a job was cancelled, and it runs at most once";
     case KillReason::kNone:
       break;
   }
@@ -74,11 +74,11 @@ void Dealer::on_died(const ExecutorDied& died, MonoTime now) {
 
   if (task) {
     // Killed for the sake of a stopped job, or because the worker leaves: nobody is to blame, and
-    // take_back knows what may go on.
+    // take_back knows what may go on. What runs at most once never looks unstarted: a StopJob may
+    // be a late one, from before another round, and the broker would deal it again.
     const Job& job = *task->lease->job;
     const bool excused =
-        job.stopped ||
-        ((reason == KillReason::kStopJob || reason == KillReason::kTimeIsOver) &&
+        ((job.stopped || reason == KillReason::kStopJob || reason == KillReason::kTimeIsOver) &&
          !job.spec.at_most_once) ||
         (reason == KillReason::kTimeLimit && mutated(Mutation::kTimeLimitRequeues));
     if (excused) {
@@ -89,8 +89,7 @@ void Dealer::on_died(const ExecutorDied& died, MonoTime now) {
   }
   // Their results are lost with the executor.
   for (const Piece& piece : begun) {
-    if (!piece.lease->job->spec.at_most_once || piece.lease->job->stopped ||
-        mutated(Mutation::kRepeatAtMostOnce)) {
+    if (!piece.lease->job->spec.at_most_once || mutated(Mutation::kRepeatAtMostOnce)) {
       unharmed.push_back(piece);
       continue;
     }
@@ -109,6 +108,17 @@ void Dealer::on_died(const ExecutorDied& died, MonoTime now) {
   });
   take_back(unharmed);
   answer_recalls();
+}
+
+// Told that its job is cancelled, a task ends early, and that is no failure of its own.
+void Dealer::ended_early(std::uint32_t slot, const Piece& piece, MonoTime now) {
+  if (!piece.lease->job->spec.at_most_once) {
+    give_back({piece});
+    return;
+  }
+  for (TaskIndex at = piece.tasks.first; at < piece.tasks.end(); at = at + 1)
+    report(slot, {piece.lease, {at, 1}}, ExecutorDied{}, now,
+           "ended early when its job was cancelled, and it runs at most once");
 }
 
 void Dealer::report(std::uint32_t index, Piece guilty, const ExecutorDied& died, MonoTime now,

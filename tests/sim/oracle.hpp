@@ -220,6 +220,7 @@ class Oracle {
     std::uint64_t reports_made{};
     std::uint64_t settled_tasks{};
     std::map<SessionId, std::uint64_t> received_tasks;
+    std::set<JobId> told_to_end;  // what runs of these
     MonoTime second_began{};
     std::uint64_t lists_in_second{};
   };
@@ -241,6 +242,7 @@ class Oracle {
   void release_lost(Token& token);  // the worker never got it
   InstanceId instance_at(PeerId peer) const;
   const Run* last_run(const Task& task, std::uint64_t token) const;
+  Run* last_run(Task& task, std::uint64_t token);
 
   void begin_round(Job& job, const broker::PutRound& put, std::uint64_t number);
   static bool policy_met(const Job& job);
@@ -266,7 +268,7 @@ class Oracle {
   void turn_ends();
   void check_priority(const Dealt& dealt);
   void check_recalled();
-  void check_results(const Results& results, const Job& job);
+  void check_results(const Results& results, Job& job, const Instance& of);
   void check_returned(const Returned& returned, const Job& job);
 
   const Plan& plan_;

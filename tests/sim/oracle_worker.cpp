@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "proto/limits.hpp"
 #include "tests/sim/oracle.hpp"
@@ -15,6 +16,10 @@ const Oracle::Run* Oracle::last_run(const Task& task, std::uint64_t token) const
   const auto it = std::find_if(task.runs.rbegin(), task.runs.rend(),
                                [token](const Run& run) { return run.token == token; });
   return it == task.runs.rend() ? nullptr : &*it;
+}
+
+Oracle::Run* Oracle::last_run(Task& task, std::uint64_t token) {
+  return const_cast<Run*>(std::as_const(*this).last_run(std::as_const(task), token));
 }
 
 std::uint64_t Oracle::task_starts(InstanceId instance, std::uint32_t ordinal, std::uint64_t index,
@@ -111,11 +116,11 @@ void Oracle::agent_emits(InstanceId id, const FromWorker& message, SessionId ses
     return;
   }
   if (const auto* results = std::get_if<Results>(&message)) {
-    const Job* of = job(results->job);
+    Job* of = job(results->job);
     if (results->report > instance.reports_made) {
       instance.reports_made = results->report;
       instance.settled_tasks += results->count;
-      if (of != nullptr) check_results(*results, *of);
+      if (of != nullptr) check_results(*results, *of, instance);
     }
   } else if (const auto* returned = std::get_if<Returned>(&message)) {
     const Job* of = job(returned->job);
@@ -130,6 +135,8 @@ void Oracle::agent_emits(InstanceId id, const FromWorker& message, SessionId ses
 void Oracle::agent_receives(InstanceId id, const ToWorker& message, SessionId session) {
   if (const auto* lease = std::get_if<Lease>(&message))
     instances_[id].received_tasks[session] += lease->count;
+  if (const auto* stop = std::get_if<StopJob>(&message))
+    if (stop->grace_ms != CancelJob::kNoKill) instances_[id].told_to_end.insert(stop->job);
 }
 
 void Oracle::agent_announces(InstanceId id, const WorkerPlan& plan, const FromWorker& message) {
@@ -165,10 +172,15 @@ void Oracle::check_told(InstanceId id) const {
   }
 }
 
-void Oracle::check_results(const Results& results, const Job& job) {
+void Oracle::check_results(const Results& results, Job& job, const Instance& of) {
   for (TaskIndex at = results.first; at < results.first + results.count; at = at + 1) {
-    const Run* run = last_run(job.tasks[at.value], code_of(results.token));
+    Run* run = last_run(job.tasks[at.value], code_of(results.token));
     bool right = run != nullptr;
+    // What was told to end and failed is as good as killed. Others go back, but what runs at most
+    // once must not, for it would be dealt again if the StopJob was a late one.
+    if (right && results.outcome == Outcome::kCrashed && run->state == RunState::kReportedFailure &&
+        job.plan->options.spec.at_most_once && of.told_to_end.contains(results.job))
+      run->state = RunState::kCrashed;
     switch (results.outcome) {
       case Outcome::kSucceeded:
         right = right && run->state == RunState::kReportedSuccess;
@@ -201,6 +213,9 @@ void Oracle::check_returned(const Returned& returned, const Job& job) {
     for (TaskIndex at = range.first; at < range.end(); at = at + 1) {
       const Run* run = last_run(job.tasks[at.value], code_of(returned.token));
       if (run == nullptr) continue;
+      if (job.plan->options.spec.at_most_once)
+        violated("what runs at most once and has begun is not returned",
+                 fmt::format("{} task {} t{}", job.plan->key, at.value, code_of(returned.token)));
       // What died with its executor before it was reported has to run again, here or elsewhere.
       // So has what fails when its job is cancelled, for it may have been told to end.
       const bool excused = job.cancelled || policy_met(job);

@@ -7,9 +7,11 @@ namespace {
 
 // One slot, whose one task, of kJob, runs.
 struct OneTaskRuns : Harness {
-  OneTaskRuns() : Harness(1) {
+  explicit OneTaskRuns(bool at_most_once = false) : Harness(1) {
     start();
-    lease(make_lease(1, 5, 0, 1));
+    JobSpec spec{.function = "f", .argv = {}, .names = {}, .time_limit_ms = 0, .max_output = 0};
+    spec.at_most_once = at_most_once;
+    lease(make_lease(1, 5, 0, 1, kJob, spec));
     duties.clear();
     step(ExecutorProgress{0, 1, 0});
   }
@@ -172,6 +174,58 @@ TEST(AgentStopJob, WhatFailsAsItIsKilledGoesBackToo) {
   h.expect_duty<KillExecutor>();
   h.step(ExecutorDone{
       0, {.position = 0, .count = 1, .outcome = Outcome::kFailed, .run_ns = 5, .blob = {}}, {}});
+  h.expect_returned({{{0}, 1}});
+}
+
+// A StopJob may come late, when the job goes on with another round: what is returned is then dealt
+// again.
+TEST(AgentStopJob, WhatRunsAtMostOnceAndIsKilledIsNotReturned) {
+  OneTaskRuns h(true);
+  h.from_broker(StopJob{kJob, 0});
+  h.expect_duty<TellStopped>();
+  h.expect_duty<KillExecutor>();
+  h.step(ExecutorDied{0, 1, 0, -1, SIGKILL, "", ""});
+  Blob blob;
+  h.expect_results(0, 1, Outcome::kCrashed, &blob);
+  const auto columns = decode_columns(blob.view());
+  ASSERT_TRUE(columns);
+  ASSERT_EQ(columns->failures.size(), 1u);
+  EXPECT_EQ(columns->failures[0].message,
+            "killed when a job was cancelled, and it runs at most once");
+  EXPECT_TRUE(h.sent.empty());
+  EXPECT_EQ(h.core.view().held_leases, 0u);
+}
+
+TEST(AgentStopJob, WhatRanAtMostOnceAndWasNotReportedIsNotReturned) {
+  OneTaskRuns h(true);
+  h.from_broker(StopJob{kJob, 500});
+  h.expect_duty<TellStopped>();
+  h.step(ExecutorDied{0, 1, 1, -1, SIGKILL, "", ""});
+  h.expect_results(0, 1, Outcome::kCrashed);
+  EXPECT_TRUE(h.sent.empty());
+}
+
+TEST(AgentStopJob, WhatRunsAtMostOnceAndFailsWithinTheGraceIsNotReturned) {
+  OneTaskRuns h(true);
+  h.from_broker(StopJob{kJob, 500});
+  h.expect_duty<TellStopped>();
+  h.step(ExecutorDone{
+      0, {.position = 0, .count = 1, .outcome = Outcome::kFailed, .run_ns = 5, .blob = {}}, {}});
+  h.expect_results(0, 1, Outcome::kCrashed);
+  h.expect_duty<DealForget>();
+  h.silent();
+}
+
+TEST(AgentStopJob, WhatRunsAtMostOnceAndHasNotBegunIsReturned) {
+  Harness h(1);
+  h.start();
+  JobSpec spec{.function = "f", .argv = {}, .names = {}, .time_limit_ms = 0, .max_output = 0};
+  spec.at_most_once = true;
+  h.lease(make_lease(1, 5, 0, 1, kJob, spec));
+  h.duties.clear();
+  h.from_broker(StopJob{kJob, 500});
+  EXPECT_EQ(h.expect_duty<LowerEnd>().end, 0u);
+  h.step(ExecutorFreed{0, 0});
   h.expect_returned({{{0}, 1}});
 }
 
